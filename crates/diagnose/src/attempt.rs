@@ -1,0 +1,450 @@
+//! One attempt as events: what the items of one lifetime say, folded from here on like a live start.
+
+use crate::catalogue::{Catalogue, Hit, Mark};
+use crate::chain::{self, Chain, Frame, Language, Link, Relation};
+use crate::collect::Fnv;
+use crate::item::Item;
+use crate::lane::LaneKey;
+use crate::order::Row;
+use tminus_core::Timestamp;
+use tminus_core::event::{
+    AttemptId, Event, EventKind, Failure, FailureLink, LineRole, LogRef, Match, Notice, Origin, RuleHit, VERSION,
+};
+use tminus_core::exits::Exit;
+use tminus_core::record::Stream;
+use tminus_core::redact::Redactor;
+use tminus_core::vocabulary::{Severity, Stage};
+
+/// Longest message kept in an event, bytes: its head, and a quarter of its tail.
+const SAYS_MAX: usize = 4_096;
+/// Longest line kept as a reference, bytes.
+const LINE_MAX: usize = 800;
+/// Most links of one chain that are kept.
+const LINKS_MAX: usize = 16;
+
+/// One attempt.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Its number, given once all are known.
+    pub n: u32,
+    /// Whose.
+    pub key: LaneKey,
+    /// Its row in the exits file.
+    pub exit: Option<Exit>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// First row's moment.
+    pub first: Option<Timestamp>,
+    /// Last row's moment.
+    pub last: Option<Timestamp>,
+    /// Index of its first row among all rows; none for exits rows without records.
+    pub first_row: Option<usize>,
+    /// Records that belong to it.
+    pub records: u64,
+    /// Does the input show its beginning?
+    pub begins: bool,
+}
+
+/// Turns items into events.
+pub struct Reader<'a> {
+    /// All rows.
+    pub rows: &'a [Row],
+    /// The catalogue in force.
+    pub catalogue: &'a Catalogue,
+    /// Removes secrets.
+    pub redactor: &'a Redactor,
+}
+
+impl Reader<'_> {
+    /// The attempt that `items` tell.
+    pub fn attempt(&self, key: &LaneKey, exit: Option<&Exit>, items: &[Item]) -> Attempt {
+        let first = items.iter().filter_map(|item| item.at).min();
+        let last = items.iter().filter_map(|item| item.until).max();
+        let mut attempt = Attempt {
+            n: 0,
+            key: key.clone(),
+            exit: exit.cloned(),
+            events: Vec::new(),
+            first,
+            last,
+            first_row: items.first().map(Item::first_row),
+            records: items.len() as u64,
+            begins: exit.is_some_and(|exit| exit.started.is_some()),
+        };
+        let mut log = EventLog::new(attempt_id(key, first, items), exit.and_then(|e| e.started).or(first));
+        log.push(
+            first,
+            EventKind::AttemptStarted {
+                service: key.service.as_deref().map(str::to_owned),
+                environment: None,
+                revision: key.revision.as_deref().map(str::to_owned),
+                instance: key.instance.as_deref().map(str::to_owned),
+                platform: None,
+                plan: None,
+                seed: None,
+            },
+        );
+        for (index, item) in items.iter().enumerate() {
+            let begins = item.is(Mark::PlatformStarting) || (item.is(Mark::Start) && index < 30);
+            attempt.begins |= begins;
+            self.read(item, &mut log);
+        }
+        attempt.events = log.events;
+        attempt
+    }
+
+    fn read(&self, item: &Item, log: &mut EventLog) {
+        if matches!(item.stream, Stream::Platform | Stream::Request) || self.speaks_for_platform(item) {
+            return self.read_platform(item, log);
+        }
+        let rules = self.rules(item);
+        let failing = item.chain.is_some() || !rules.is_empty() || item.severity >= Some(Severity::Error);
+        if item.is(Mark::AccessLog) || item.is(Mark::Served) {
+            // What stands inside an access log was said by a client: it never proves.
+            let kind = if item.is(Mark::Served) {
+                EventKind::ChildNotified { stage: Stage::Serving, status: self.first_line(item), at: Some(self.at(item, 0)) }
+            } else {
+                self.output(item)
+            };
+            return log.push(item.at, kind);
+        }
+        if let Some(stage) = reached(item) {
+            log.push(item.at, EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) });
+            // "connected" lines may also carry a failure of something else; only real failures go on.
+            if item.chain.is_none() && (rules.is_empty() || item.severity < Some(Severity::Warning)) {
+                return;
+            }
+        }
+        if let Some(phase) = self.failed_phase(item) {
+            log.push(
+                item.at,
+                EventKind::PhaseFinished {
+                    phase,
+                    outcome: tminus_core::event::Passage::Failed,
+                    code: None,
+                    elapsed_ns: None,
+                },
+            );
+        }
+        let wraps = item.is(Mark::Wrapper);
+        let follows = item.is(Mark::Consequence) || item.is(Mark::Exited);
+        let role = match () {
+            () if wraps && item.chain.is_none() && rules.is_empty() => LineRole::Wrapper,
+            () if follows && item.chain.is_none() => LineRole::Consequence,
+            () if item.is(Mark::Continued) && item.chain.is_none() => LineRole::Retry,
+            () if item.is(Mark::Stopping) && item.chain.is_none() && rules.is_empty() => {
+                return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
+            }
+            () if failing => LineRole::Candidate,
+            () if speaks_of_stopping(chain::message_of(&item.text)) => {
+                return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
+            }
+            () => return log.output(item.at, self.output(item)),
+        };
+        log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));
+    }
+
+    /// Lines of a supervisor or of the kernel that came through the program's own stream.
+    fn speaks_for_platform(&self, item: &Item) -> bool {
+        item.chain.is_none()
+            && item.marks.iter().any(|mark| {
+                matches!(
+                    mark,
+                    Mark::PlatformStarting
+                        | Mark::ImagePullFailed
+                        | Mark::StartupProbePassed
+                        | Mark::StartupProbeFailed
+                        | Mark::LivenessFailed
+                        | Mark::RestartScheduled
+                        | Mark::RevisionReady
+                        | Mark::RevisionFailed
+                        | Mark::RequestFailed
+                )
+            })
+    }
+
+    fn read_platform(&self, item: &Item, log: &mut EventLog) {
+        let at = Some(self.at(item, 0));
+        if let Some(hit) = self.marked(item, Mark::Exited) {
+            let number = |name| hit.captured(name, &item.text).and_then(|text| text.parse::<i32>().ok());
+            let signal = hit.captured("signal", &item.text).map(signal_name);
+            log.push(item.at, EventKind::ChildExited { code: number("code"), signal, reason: None, at: at.clone() });
+        }
+        let request = self.rows[item.first_row()].record.detail.request.as_ref();
+        let notice = match request {
+            Some(request) if request.status < 500 => {
+                let status = format!("{} {}", request.status, request.url);
+                return log.push(item.at, EventKind::ChildNotified { stage: Stage::Serving, status, at });
+            }
+            Some(_) => Notice::RequestFailed,
+            None => notice(item),
+        };
+        let rules = self.rules(item);
+        if !rules.is_empty() {
+            let role = LineRole::PlatformVerdict;
+            log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));
+        }
+        if !item.is(Mark::Exited) {
+            log.push(item.at, EventKind::PlatformNotice { notice, at });
+        }
+    }
+
+    fn marked<'i>(&self, item: &'i Item, mark: Mark) -> Option<&'i Hit> {
+        item.hits.iter().find(|hit| hit.marker().is_some_and(|marker| self.catalogue.marker(marker).marks == mark))
+    }
+
+    fn failed_phase(&self, item: &Item) -> Option<String> {
+        let hit = self.marked(item, Mark::PhaseFailed)?;
+        Some(hit.captured("phase", &item.text)?.trim().to_owned())
+    }
+
+    fn output(&self, item: &Item) -> EventKind {
+        let at = Some(self.at(item, 0));
+        EventKind::ChildOutput { lines: 1, bytes: item.text.len() as u64, last: at.clone(), at }
+    }
+
+    fn rules(&self, item: &Item) -> Vec<RuleHit> {
+        let links = item.chain.as_ref().map(|chain| link_spans(item, chain)).unwrap_or_default();
+        item.hits
+            .iter()
+            .filter_map(|hit| {
+                let pattern = self.catalogue.pattern(hit.pattern()?);
+                let link = links.iter().position(|(from, to)| hit.start >= *from && hit.start < *to);
+                Some(RuleHit {
+                    cause: pattern.cause.clone(),
+                    pattern: pattern.id.clone(),
+                    culprit: self.catalogue.culprit(hit, &item.text).map(|c| self.redactor.clean(&c).into_owned()),
+                    link: link.map(|link| link as u32),
+                    at: self.at(item, hit.start),
+                })
+            })
+            .collect()
+    }
+
+    fn matched(&self, item: &Item, role: LineRole, rules: Vec<RuleHit>) -> Match {
+        Match {
+            role,
+            rules,
+            failure: item.chain.as_ref().map(|chain| self.failure(item, chain)),
+            severity: item.severity,
+            says: self.redactor.clean(&bounded(chain::message_of(&item.text))).into_owned(),
+            at: self.at(item, 0),
+            rows: item.pieces.len() as u32,
+        }
+    }
+
+    fn failure(&self, item: &Item, chain: &Chain) -> Failure {
+        let links = chain
+            .links
+            .iter()
+            .take(LINKS_MAX)
+            .map(|link| {
+                let component = self.component(link);
+                let (offset, _) = item.line(link.lines.start);
+                FailureLink {
+                    type_name: link.type_name.clone(),
+                    message: self.redactor.clean(&bounded(&link.whole)).into_owned(),
+                    mechanism: link.mechanism,
+                    aside: link.incidental || link.relation == Some(Relation::Suppressed),
+                    component: component.map(str::to_owned),
+                    in_app: link.application.as_ref().map(place_of),
+                    at: self.at(item, offset),
+                }
+            })
+            .collect();
+        Failure { language: language_name(chain.language).to_owned(), links, truncated: chain.truncated }
+    }
+
+    /// The dependency that the innermost calls of a link belong to.
+    fn component(&self, link: &Link) -> Option<&str> {
+        let of = |text: &str| self.catalogue.component_of_frame(text);
+        let frame = |frame: &Frame| of(&frame.file).or_else(|| of(&frame.function));
+        [&link.deepest, &link.third_party].into_iter().flatten().find_map(frame).or_else(|| of(&link.type_name))
+    }
+
+    /// The place of byte `offset` of an item.
+    fn at(&self, item: &Item, offset: usize) -> LogRef {
+        let record = &self.rows[item.row_at(offset)].record;
+        let line = item.line_at(offset).trim();
+        LogRef { source: record.source, line: record.line, text: self.redactor.clean(cut(line, LINE_MAX)).into_owned() }
+    }
+
+    fn first_line(&self, item: &Item) -> String {
+        self.redactor.clean(cut(item.text.lines().next().unwrap_or("").trim(), LINE_MAX)).into_owned()
+    }
+}
+
+/// Numbers events as they come and folds runs of ordinary output into one.
+struct EventLog {
+    id: AttemptId,
+    start: Option<Timestamp>,
+    events: Vec<Event>,
+}
+
+impl EventLog {
+    fn new(id: AttemptId, start: Option<Timestamp>) -> EventLog {
+        EventLog { id, start, events: Vec::new() }
+    }
+
+    fn push(&mut self, at: Option<Timestamp>, kind: EventKind) {
+        let t = match (at, self.start) {
+            (Some(at), Some(start)) => i64::try_from(at.as_nanosecond() - start.as_nanosecond()).unwrap_or(i64::MAX),
+            _ => 0,
+        };
+        let seq = self.events.len() as u64;
+        self.events.push(Event { v: VERSION, attempt: self.id.clone(), seq, at, t, src: Origin::Import, kind });
+    }
+
+    fn output(&mut self, at: Option<Timestamp>, kind: EventKind) {
+        if let (
+            Some(Event { kind: EventKind::ChildOutput { lines, bytes, last, .. }, .. }),
+            EventKind::ChildOutput { lines: more, bytes: size, last: end, .. },
+        ) = (self.events.last_mut(), &kind)
+        {
+            (*lines, *bytes) = (*lines + more, *bytes + size);
+            last.clone_from(end);
+            return;
+        }
+        self.push(at, kind);
+    }
+}
+
+/// Byte spans of the links in the item's text: from a link's own line to the next link's line.
+fn link_spans(item: &Item, chain: &Chain) -> Vec<(usize, usize)> {
+    let mut starts: Vec<(usize, usize)> =
+        chain.links.iter().enumerate().map(|(index, link)| (item.line(link.lines.start).0, index)).collect();
+    starts.sort_unstable();
+    let mut spans = vec![(0, 0); chain.links.len()];
+    for (i, (from, index)) in starts.iter().enumerate() {
+        let to = starts.get(i + 1).map_or(item.text.len(), |next| next.0);
+        spans[*index] = (*from, to.max(from + 1));
+    }
+    spans
+}
+
+fn language_name(language: Language) -> &'static str {
+    match language {
+        Language::Python => "python",
+        Language::Jvm => "jvm",
+        Language::Node => "node",
+        Language::Go => "go",
+        Language::Rust => "rust",
+        Language::Ruby => "ruby",
+        Language::Php => "php",
+        Language::DotNet => "dotnet",
+        Language::Postgres => "postgres",
+    }
+}
+
+/// `file:line` of a call in the program's own code, without the directories above it.
+fn place_of(frame: &Frame) -> String {
+    let name = match frame.file.rsplit(['/', '\\']).next() {
+        Some(file) if !file.is_empty() => file,
+        _ => frame.function.as_str(),
+    };
+    match frame.number {
+        Some(number) => format!("{name}:{number}"),
+        None => name.to_owned(),
+    }
+}
+
+fn attempt_id(key: &LaneKey, first: Option<Timestamp>, items: &[Item]) -> AttemptId {
+    let mut hash = Fnv::default();
+    for part in [&key.service, &key.revision, &key.instance, &key.container] {
+        hash.add(part.as_deref().unwrap_or("").as_bytes());
+    }
+    match first {
+        Some(first) => hash.add(&first.as_nanosecond().to_le_bytes()),
+        None => hash.add(&items.first().map_or(0, Item::first_row).to_le_bytes()),
+    }
+    AttemptId(format!("{:016x}", hash.0))
+}
+
+/// The stage that an item says the program reached.
+fn reached(item: &Item) -> Option<Stage> {
+    let stage = |mark: &Mark| match mark {
+        Mark::Ready => Some(Stage::Ready),
+        Mark::Listening => Some(Stage::Listening),
+        Mark::Dependencies => Some(Stage::Dependencies),
+        Mark::Configured => Some(Stage::Config),
+        Mark::Importing => Some(Stage::Import),
+        Mark::Start | Mark::WorkerStart | Mark::PreforkListening => Some(Stage::Process),
+        _ => None,
+    };
+    item.marks.iter().filter_map(stage).max()
+}
+
+fn notice(item: &Item) -> Notice {
+    let of = |mark: &Mark| match mark {
+        Mark::OomKilled => Some(Notice::OutOfMemory),
+        Mark::StartupProbeFailed => Some(Notice::StartupProbeFailed),
+        Mark::LivenessFailed => Some(Notice::LivenessProbeFailed),
+        Mark::ImagePullFailed => Some(Notice::ImagePullFailed),
+        Mark::StartupProbePassed => Some(Notice::StartupProbePassed),
+        Mark::RestartScheduled => Some(Notice::RestartScheduled),
+        Mark::RevisionFailed => Some(Notice::RevisionFailed),
+        Mark::RevisionReady => Some(Notice::RevisionReady),
+        Mark::RequestFailed => Some(Notice::RequestFailed),
+        Mark::PlatformStarting => Some(Notice::Starting),
+        _ => None,
+    };
+    item.marks.iter().find_map(of).unwrap_or(Notice::Other)
+}
+
+/// `9`, `KILL` and `SIGKILL` are one signal.
+fn signal_name(text: &str) -> String {
+    let text = text.trim();
+    let by_number = match text {
+        "1" => "HUP",
+        "2" => "INT",
+        "3" => "QUIT",
+        "4" => "ILL",
+        "6" => "ABRT",
+        "7" => "BUS",
+        "8" => "FPE",
+        "9" => "KILL",
+        "11" => "SEGV",
+        "13" => "PIPE",
+        "15" => "TERM",
+        other => other,
+    };
+    if by_number.starts_with("SIG") { by_number.to_owned() } else { format!("SIG{by_number}") }
+}
+
+/// Words with which programs of every kind take leave. Unlike words of noise they are few and mean
+/// one thing; they only say that an ordinary line is no progress.
+const LEAVING: &[&str] = &[
+    "shutting down", "shutdown", "shut down", "closing", "closed", "stopping", "stopped", "exiting", "exited", "exit ",
+    "cleanup", "cleaning up", "terminating", "terminated", "aborting", "aborted", "bye", "giving up", "gave up", "will exit",
+    "disconnecting", "disconnected", "finished server process", "waiting for connections to close", "draining", "rolling back",
+];
+
+fn speaks_of_stopping(message: &str) -> bool {
+    let head = cut(message, 200).to_ascii_lowercase();
+    LEAVING.iter().any(|word| head.contains(word)) || head.ends_with("exit")
+}
+
+/// At most `max` bytes of `text`, cut at a character.
+pub fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let mut end = max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Head and tail of a long message.
+fn bounded(text: &str) -> String {
+    if text.len() <= SAYS_MAX {
+        return text.to_owned();
+    }
+    let head = cut(text, SAYS_MAX * 3 / 4);
+    let mut tail = text.len() - SAYS_MAX / 4;
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    format!("{head}\n...\n{}", &text[tail..])
+}

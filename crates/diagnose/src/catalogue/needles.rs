@@ -1,0 +1,213 @@
+//! Which of a thousand literals occur in a text: the gate that every line of every log passes.
+//!
+//! Every literal is at least `GRAM + STRIDE - 1` bytes long, so wherever it stands, one of `STRIDE`
+//! neighbouring grams of it lies on a multiple of `STRIDE`: only those places of the text are
+//! looked up, first in a bit set that stays in the nearest cache. Which neighbours a literal is
+//! known by is chosen so that they are rare among all literals.
+//!
+//! Why not aho-corasick: with a thousand literals its prefilters no longer apply. On log lines of
+//! which a third pass, with 508 / 1400 literals, it read 150 / 120 MB/s as an NFA (leftmost-first is
+//! no faster), 320 / 270 as a DFA (4.6 / 12.5 MB, 11 / 58 ms to build), 160 / 40 in leftmost-first
+//! groups of 60. This reads 830 / 800 and is built in 1 / 3 ms.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+/// Literals, ready to be looked for.
+#[derive(Debug)]
+pub struct Needles {
+    literals: Vec<Box<[u8]>>,
+    /// For literals of 8 bytes or more: nearly all.
+    long: Grams<6, 3>,
+    /// For literals of 4 bytes or more.
+    short: Grams<3, 2>,
+}
+
+impl Needles {
+    /// Prepares literals, each of 4 bytes or more; shorter ones are never found.
+    pub fn new<'l>(literals: impl Iterator<Item = &'l str>) -> Self {
+        let literals: Vec<Box<[u8]>> = literals.map(|literal| literal.as_bytes().into()).collect();
+        let is_long = |literal: &[u8]| literal.len() >= Grams::<6, 3>::SHORTEST;
+        Needles { long: Grams::new(&literals, is_long), short: Grams::new(&literals, |l| !is_long(l)), literals }
+    }
+
+    /// Does any literal occur?
+    pub fn any(&self, text: &[u8]) -> bool {
+        let stop = &mut |_, _| Break(());
+        self.long.walk(&self.literals, text, stop).is_break() || self.short.walk(&self.literals, text, stop).is_break()
+    }
+
+    /// Calls `found` with the index and the start of every occurrence of every literal.
+    pub fn each(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
+        let go_on = &mut |literal, start| {
+            found(literal, start);
+            Continue(())
+        };
+        let _ = self.long.walk(&self.literals, text, go_on);
+        let _ = self.short.walk(&self.literals, text, go_on);
+    }
+}
+
+/// Literals by `STRIDE` neighbouring grams of `GRAM` bytes each.
+#[derive(Debug)]
+struct Grams<const GRAM: usize, const STRIDE: usize> {
+    /// Which hashes are known.
+    bits: Vec<u64>,
+    /// Where the entries of each bucket of hashes begin.
+    buckets: Vec<u32>,
+    /// By hash.
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    gram: u64,
+    literal: u32,
+    /// Where in the literal the gram stands.
+    offset: u32,
+}
+
+/// Bits of a hash: a set of 16 KiB.
+const BITS: u32 = 17;
+/// Hashes in one bucket, as a power of two.
+const BUCKET: u32 = 4;
+
+impl<const GRAM: usize, const STRIDE: usize> Grams<GRAM, STRIDE> {
+    const SHORTEST: usize = GRAM + STRIDE - 1;
+
+    fn new(literals: &[Box<[u8]>], mine: impl Fn(&[u8]) -> bool) -> Self {
+        let mut frequent: Vec<u64> = literals.iter().flat_map(|literal| Self::all(literal)).collect();
+        frequent.sort_unstable();
+        let frequency = |gram: u64| {
+            let above = frequent.partition_point(|&other| other <= gram);
+            above - frequent[..above].partition_point(|&other| other < gram)
+        };
+        let mut entries = Vec::new();
+        for (index, literal) in literals.iter().enumerate().filter(|(_, literal)| mine(literal)) {
+            let grams: Vec<u64> = Self::all(literal).collect();
+            let frequencies: Vec<usize> = grams.iter().map(|&gram| frequency(gram)).collect();
+            let rarest = frequencies.windows(STRIDE).map(|window| window.iter().sum::<usize>()).enumerate();
+            let Some((first, _)) = rarest.min_by_key(|&(_, sum)| sum) else { continue };
+            entries.extend((first..first + STRIDE).map(|offset| Entry {
+                gram: grams[offset],
+                literal: index as u32,
+                offset: offset as u32,
+            }));
+        }
+        entries.sort_by_key(|entry| (hash(entry.gram), entry.literal, entry.offset));
+        let mut bits = vec![0; 1 << (BITS - 6)];
+        let mut buckets = vec![0; (1 << (BITS - BUCKET)) + 1];
+        for entry in &entries {
+            let hash = hash(entry.gram);
+            bits[hash >> 6] |= 1 << (hash & 63);
+            buckets[(hash >> BUCKET) + 1] += 1;
+        }
+        for bucket in 1..buckets.len() {
+            buckets[bucket] += buckets[bucket - 1];
+        }
+        Grams { bits, buckets, entries }
+    }
+
+    /// The grams of a text, at every place.
+    fn all(text: &[u8]) -> impl Iterator<Item = u64> {
+        text.windows(GRAM).map(|window| gram::<GRAM>(window, 0))
+    }
+
+    #[inline(always)]
+    fn walk(
+        &self,
+        literals: &[Box<[u8]>],
+        text: &[u8],
+        found: &mut impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut at = 0;
+        while at + GRAM <= text.len() {
+            let gram = gram::<GRAM>(text, at);
+            let hash = hash(gram);
+            if self.bits[hash >> 6] >> (hash & 63) & 1 == 1 {
+                self.verify(literals, text, at, gram, found)?;
+            }
+            at += STRIDE;
+        }
+        Continue(())
+    }
+
+    /// Which literals stand around a gram that was found at `at`.
+    fn verify(
+        &self,
+        literals: &[Box<[u8]>],
+        text: &[u8],
+        at: usize,
+        gram: u64,
+        found: &mut impl FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let bucket = hash(gram) >> BUCKET;
+        for entry in &self.entries[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize] {
+            let Some(start) = at.checked_sub(entry.offset as usize).filter(|_| entry.gram == gram) else { continue };
+            if text[start..].starts_with(&literals[entry.literal as usize]) {
+                found(entry.literal as usize, start)?;
+            }
+        }
+        Continue(())
+    }
+}
+
+/// The `GRAM` (at most 8) bytes at `at`, as a number.
+#[inline(always)]
+fn gram<const GRAM: usize>(text: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..GRAM].copy_from_slice(&text[at..at + GRAM]);
+    u64::from_le_bytes(bytes)
+}
+
+/// Multiplicative hashing: the upper bits depend on all bytes.
+#[inline(always)]
+fn hash(gram: u64) -> usize {
+    (gram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(literals: &[String], text: &str) -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        Needles::new(literals.iter().map(String::as_str)).each(text.as_bytes(), |literal, start| {
+            found.push((literal, start));
+        });
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn overlapping_and_nested_literals_are_all_found() {
+        let literals = ["connection refused", "refused", "refused by peer", "used"].map(String::from);
+        let text = "connection refused by peer";
+        assert_eq!(found(&literals, text), [(0, 0), (1, 11), (2, 11), (3, 14)]);
+    }
+
+    #[test]
+    fn a_text_shorter_than_a_gram_holds_nothing() {
+        assert_eq!(found(&["OOMK".to_owned()], "OO"), []);
+        assert_eq!(found(&["OOMK".to_owned()], ""), []);
+    }
+
+    proptest! {
+        /// Few letters, so that literals overlap, repeat, and stand at every alignment.
+        #[test]
+        fn every_occurrence_is_found_wherever_it_stands(
+            literals in prop::collection::btree_set("[ab ]{4,12}", 1..20),
+            text in "[ab ]{0,80}",
+        ) {
+            let literals: Vec<String> = literals.into_iter().collect();
+            let mut expected = Vec::new();
+            for (index, literal) in literals.iter().enumerate() {
+                let starts = (0..text.len()).filter(|&start| text[start..].starts_with(literal.as_str()));
+                expected.extend(starts.map(|start| (index, start)));
+            }
+            prop_assert_eq!(&found(&literals, &text), &expected);
+            let any = Needles::new(literals.iter().map(String::as_str)).any(text.as_bytes());
+            prop_assert_eq!(any, !expected.is_empty());
+        }
+    }
+}

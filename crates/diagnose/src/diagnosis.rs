@@ -1,0 +1,294 @@
+//! The way from records to a verdict, step by step.
+
+use crate::attempt::{Attempt, Reader};
+use crate::catalogue::Catalogue;
+use crate::changes::{self, Seen};
+use crate::collect::{Collector, DEFAULT_BUDGET};
+use crate::item::{self, Item};
+use crate::judge::{self, Shared};
+use crate::lane::{self, Lane};
+use crate::order::{self, Ordered, Row};
+use crate::reading;
+use crate::refine::Companion;
+use crate::split;
+use crate::target::{self, Unit};
+use crate::{coverage, incident, ruled_out, verdict};
+use std::collections::BTreeMap;
+use tminus_core::event::LogRef;
+use tminus_core::exits::Exits;
+use tminus_core::facts::Facts;
+use tminus_core::record::{Record, Skipped, SourceId};
+use tminus_core::redact::{Redactor, is_secret_name};
+use tminus_core::verdict::Verdict;
+use tminus_core::vocabulary::{AttemptOutcome, Stage};
+
+/// Beyond this many attempts only aggregates are kept; coverage says so.
+const ATTEMPTS_MAX: usize = 20_000;
+/// Most remarks of other writers that are considered.
+const COMPANIONS_MAX: usize = 64;
+
+/// What is asked, besides the records.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The service to judge, when the input holds several.
+    pub service: Option<String>,
+    /// How attempts ended.
+    pub exits: Option<Exits>,
+    /// What is known besides.
+    pub facts: Facts,
+    /// Bytes of records to keep; none: [`DEFAULT_BUDGET`].
+    pub budget: Option<usize>,
+    /// Version of tminus, for the verdict.
+    pub version: String,
+}
+
+/// Takes records, answers with a verdict.
+pub struct Diagnosis<'c> {
+    catalogue: &'c Catalogue,
+    options: Options,
+    collector: Collector<'c>,
+    redactor: Redactor,
+}
+
+impl<'c> Diagnosis<'c> {
+    /// A diagnosis with nothing read yet.
+    pub fn new(catalogue: &'c Catalogue, options: Options) -> Diagnosis<'c> {
+        let secrets = options.facts.env.iter().filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.clone());
+        let redactor = Redactor::new(secrets.collect::<Vec<_>>());
+        let budget = options.budget.unwrap_or(DEFAULT_BUDGET);
+        Diagnosis { catalogue, collector: Collector::new(catalogue, budget), options, redactor }
+    }
+
+    /// Announces an input by its name; its records carry the id.
+    pub fn open(&mut self, name: &str) -> SourceId {
+        self.collector.open(name)
+    }
+
+    /// Says what was found in an input.
+    pub fn close(&mut self, source: SourceId, format: String, rows: u64) {
+        self.collector.close(source, format, rows);
+    }
+
+    /// Takes one record.
+    pub fn record(&mut self, record: Record) {
+        self.collector.push(record);
+    }
+
+    /// Takes word of a line that could not be read.
+    pub fn skipped(&mut self, skipped: Skipped) {
+        self.collector.skipped(skipped);
+    }
+
+    /// The verdict over everything that was taken.
+    pub fn verdict(mut self) -> Verdict {
+        let records = self.collector.take();
+        let exits = self.options.exits.clone();
+        let ordered = order::order(records, self.collector.inputs.len(), exits.as_ref());
+        let lanes = lane::lanes(&ordered.rows);
+        let items: Vec<Vec<Item>> = lanes.lanes.iter().map(|lane| self.items(&ordered.rows, lane)).collect();
+        let reader = Reader { rows: &ordered.rows, catalogue: self.catalogue, redactor: &self.redactor };
+        let target = self.target(&lanes.lanes, &items, &reader);
+        let (mut attempts, others) = self.attempts(&lanes.lanes, &items, &target, &reader);
+        let witnesses = take_witnesses(&mut attempts);
+        self.complete(&mut attempts);
+        let changes = changes::changes(&ordered.rows, &lanes.audit, &self.options.facts);
+        self.write(&ordered, &attempts, &witnesses, &others, &changes, &target)
+    }
+
+    fn items<'r>(&self, rows: &'r [Row], lane: &Lane) -> Vec<Item<'r>> {
+        let cuts = split::known_starts(self.options.exits.as_ref(), lane.key.revision.as_deref());
+        item::items(rows, &lane.rows, &cuts, self.catalogue)
+    }
+
+    /// The program that the verdict is about.
+    fn target(&self, lanes: &[Lane], items: &[Vec<Item>], reader: &Reader) -> Option<Unit> {
+        let wanted = self.options.service.as_deref();
+        let mut units: Vec<Unit> = lanes.iter().map(|lane| Unit::of(&lane.key)).collect();
+        units.sort();
+        units.dedup();
+        if units.len() <= 1 && wanted.is_none() {
+            return units.pop();
+        }
+        let mut attempts = Vec::new();
+        for (lane, items) in lanes.iter().zip(items) {
+            for cut in split::split(items, None, lane.key.revision.as_deref()) {
+                attempts.push(reader.attempt(&lane.key, None, &items[cut.items]));
+            }
+        }
+        target::choose(&attempts, wanted)
+    }
+
+    /// Attempts of the target, and what others said.
+    fn attempts(&self, lanes: &[Lane], items: &[Vec<Item>], target: &Option<Unit>, reader: &Reader) -> (Vec<Attempt>, Vec<Attempt>) {
+        let exits = self.options.exits.as_ref();
+        let mut own: Vec<Attempt> = Vec::new();
+        let mut others = Vec::new();
+        let mut by_exit: BTreeMap<usize, usize> = BTreeMap::new();
+        for (lane, items) in lanes.iter().zip(items) {
+            let is_target = target.as_ref().is_none_or(|unit| *unit == Unit::of(&lane.key));
+            let exits = exits.filter(|_| is_target);
+            for cut in split::split(items, exits, lane.key.revision.as_deref()) {
+                let row = cut.exit.and_then(|index| exits?.attempts.get(index));
+                let attempt = reader.attempt(&lane.key, row, &items[cut.items]);
+                if !is_target {
+                    others.push(attempt);
+                } else if let Some(&known) = cut.exit.and_then(|index| by_exit.get(&index)) {
+                    merge(&mut own[known], attempt);
+                } else if own.len() < ATTEMPTS_MAX {
+                    if let Some(index) = cut.exit {
+                        by_exit.insert(index, own.len());
+                    }
+                    own.push(attempt);
+                }
+            }
+        }
+        (own, others)
+    }
+
+    /// Adds exits rows without records, sorts by start, numbers.
+    fn complete(&self, attempts: &mut Vec<Attempt>) {
+        if let Some(exits) = &self.options.exits {
+            for exit in &exits.attempts {
+                if !attempts.iter().any(|a| a.exit.as_ref().is_some_and(|e| e.attempt == exit.attempt)) {
+                    attempts.push(without_records(exit));
+                }
+            }
+        }
+        attempts.sort_by_key(|a| (a.exit.as_ref().and_then(|e| e.started).or(a.first), a.exit.as_ref().map(|e| e.attempt), a.first_row));
+        let mut next = self.options.exits.as_ref().and_then(|e| e.attempts.iter().map(|a| a.attempt).max()).unwrap_or(0);
+        for attempt in attempts {
+            attempt.n = attempt.exit.as_ref().map_or_else(
+                || {
+                    next += 1;
+                    next
+                },
+                |exit| exit.attempt,
+            );
+        }
+    }
+
+    fn write(
+        &self,
+        ordered: &Ordered,
+        attempts: &[Attempt],
+        witnesses: &[Attempt],
+        others: &[Attempt],
+        changes: &[Seen],
+        target: &Option<Unit>,
+    ) -> Verdict {
+        let settings: Vec<(String, String)> =
+            changes.iter().filter_map(|seen| Some((seen.what.clone(), seen.to.clone()?))).collect();
+        let companions = companions(others);
+        let shared = Shared {
+            catalogue: self.catalogue,
+            facts: &self.options.facts,
+            exits: self.options.exits.as_ref(),
+            skew: ordered.skew.map(|skew| (skew.seconds, place(&ordered.rows[skew.row]))),
+            settings: &settings,
+            companions: &companions,
+        };
+        let judged = judge::judge(attempts, witnesses, &shared);
+        let incident = incident::incident(&judged, self.catalogue);
+        let cut_off = judged.iter().filter(|one| one.reading.outcome == AttemptOutcome::CutOff).count() as u32;
+        let mut serving: Vec<String> =
+            witnesses.iter().filter_map(|w| w.key.revision.as_deref().map(str::to_owned)).collect();
+        serving.dedup();
+        let environment = ordered.rows.iter().find_map(|row| row.record.origin.environment.as_deref().map(str::to_owned));
+        verdict::write(verdict::Material {
+            version: &self.options.version,
+            catalogue: self.catalogue,
+            sources: self.collector.inputs.iter().map(|input| input.name.clone()).collect(),
+            service: target.as_ref().and_then(|unit| unit.service.as_deref()).map(str::to_owned).or_else(|| self.options.service.clone()),
+            environment,
+            excluded: ruled_out::ruled_out(&incident, &judged, &self.collector, self.catalogue),
+            needed: ruled_out::needed(&incident, &judged, &self.collector),
+            coverage: coverage::coverage(&self.collector, ordered, attempts.iter().map(|a| a.records).sum(), cut_off),
+            judged: &judged,
+            incident: &incident,
+            changes,
+            serving: &serving,
+            facts_source: &self.options.facts.source,
+            redactor: &self.redactor,
+        })
+    }
+}
+
+/// An instance that is only seen serving is a witness, without a number.
+fn take_witnesses(attempts: &mut Vec<Attempt>) -> Vec<Attempt> {
+    let mut witnesses = Vec::new();
+    let mut own = Vec::new();
+    for attempt in attempts.drain(..) {
+        let reading = reading::read(&attempt);
+        let serving = reading.stage.is_some_and(|s| s.0 == Stage::Serving) && !reading.failed();
+        if serving && attempt.exit.is_none() && !attempt.begins {
+            witnesses.push(attempt);
+        } else {
+            own.push(attempt);
+        }
+    }
+    *attempts = own;
+    witnesses
+}
+
+/// Two lanes of one exits row are one attempt.
+fn merge(attempt: &mut Attempt, other: Attempt) {
+    attempt.records += other.records;
+    attempt.first = [attempt.first, other.first].into_iter().flatten().min();
+    attempt.last = [attempt.last, other.last].into_iter().flatten().max();
+    attempt.events.extend(other.events);
+    attempt.events.sort_by_key(|event| event.at);
+    for (seq, event) in attempt.events.iter_mut().enumerate() {
+        event.seq = seq as u64;
+    }
+}
+
+fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
+    Attempt {
+        n: exit.attempt,
+        key: crate::lane::LaneKey::default(),
+        exit: Some(exit.clone()),
+        events: Vec::new(),
+        first: None,
+        last: None,
+        first_row: None,
+        records: 0,
+        begins: true,
+    }
+}
+
+/// What other containers and services said.
+fn companions(others: &[Attempt]) -> Vec<Companion> {
+    let mut out = Vec::new();
+    for attempt in others {
+        let reading = reading::read(attempt);
+        let unit = Unit::of(&attempt.key);
+        let ready = reading.stage.is_some_and(|s| s.0 >= Stage::Listening);
+        let name = unit.name().unwrap_or("companion").to_owned();
+        let mut said: Vec<Companion> = reading
+            .matches()
+            .map(|(_, m)| Companion {
+                name: name.clone(),
+                at: m.at.clone(),
+                keys: m.rules.iter().map(|r| r.cause.clone()).collect(),
+                ready,
+                says: m.says.clone(),
+            })
+            .collect();
+        if said.is_empty()
+            && let Some((at, _)) = reading.last_words()
+        {
+            said.push(Companion { name, at: at.clone(), keys: Vec::new(), ready, says: at.text.clone() });
+        }
+        out.extend(said);
+        if out.len() >= COMPANIONS_MAX {
+            out.truncate(COMPANIONS_MAX);
+            break;
+        }
+    }
+    out
+}
+
+fn place(row: &Row) -> LogRef {
+    let line = row.record.text.lines().next().unwrap_or("").trim();
+    LogRef { source: row.record.source, line: row.record.line, text: crate::attempt::cut(line, 400).to_owned() }
+}

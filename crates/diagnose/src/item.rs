@@ -1,0 +1,175 @@
+//! Joins the rows of a lane into items and reads each of them: one item is one message, or one
+//! failure text of many rows, with what the catalogue and the chain parser say about it.
+
+use crate::catalogue::{Catalogue, Hit, Mark};
+use crate::chain::{self, Chain, Line};
+use crate::order::Row;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use tminus_core::Timestamp;
+use tminus_core::record::Stream;
+use tminus_core::vocabulary::Severity;
+
+/// One message of a lane.
+#[derive(Debug)]
+pub struct Item<'r> {
+    /// Its text, rows joined by `\n`.
+    pub text: Cow<'r, str>,
+    /// Where each row begins in the text: (offset, index of the row).
+    pub pieces: Vec<(usize, usize)>,
+    /// When its first row was written.
+    pub at: Option<Timestamp>,
+    /// When its last row was written.
+    pub until: Option<Timestamp>,
+    /// Highest severity of its rows.
+    pub severity: Option<Severity>,
+    /// Which stream.
+    pub stream: Stream,
+    /// The failure chain, when it is one.
+    pub chain: Option<Chain>,
+    /// What the catalogue says.
+    pub hits: Vec<Hit>,
+    /// Kinds of its markers.
+    pub marks: Vec<Mark>,
+}
+
+impl Item<'_> {
+    /// Index of its first row.
+    pub fn first_row(&self) -> usize {
+        self.pieces[0].1
+    }
+
+    /// Index of the row that holds byte `offset` of the text.
+    pub fn row_at(&self, offset: usize) -> usize {
+        let after = self.pieces.partition_point(|(start, _)| *start <= offset);
+        self.pieces[after.saturating_sub(1)].1
+    }
+
+    /// The line of the text around byte `offset`.
+    pub fn line_at(&self, offset: usize) -> &str {
+        let offset = offset.min(self.text.len());
+        let start = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
+        let end = self.text[offset..].find('\n').map_or(self.text.len(), |at| offset + at);
+        &self.text[start..end]
+    }
+
+    /// The `index`th line of the text and its offset.
+    pub fn line(&self, index: usize) -> (usize, &str) {
+        let mut offset = 0;
+        for (i, line) in self.text.split('\n').enumerate() {
+            if i == index {
+                return (offset, line);
+            }
+            offset += line.len() + 1;
+        }
+        (0, self.text.split('\n').next().unwrap_or(""))
+    }
+
+    /// Does it carry this marker?
+    pub fn is(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+}
+
+/// Items of one lane in order. `cuts` are moments at which an attempt is known to begin.
+pub fn items<'r>(rows: &'r [Row], lane: &[usize], cuts: &[Timestamp], catalogue: &Catalogue) -> Vec<Item<'r>> {
+    let mut streams: BTreeMap<Stream, Vec<usize>> = BTreeMap::new();
+    for &row in lane {
+        if !rows[row].record.text.is_empty() || rows[row].record.detail.request.is_some() {
+            streams.entry(rows[row].record.stream).or_default().push(row);
+        }
+    }
+    let mut items: Vec<Item<'r>> = Vec::new();
+    for (stream, indices) in streams {
+        match stream {
+            // What the platform writes is never part of a traceback.
+            Stream::Platform | Stream::Request => {
+                items.extend(indices.iter().map(|&row| item(rows, &[row], stream, catalogue)));
+            }
+            _ => {
+                for block in join(rows, &indices, cuts) {
+                    items.push(item(rows, &block, stream, catalogue));
+                }
+            }
+        }
+    }
+    items.sort_by_key(Item::first_row);
+    items
+}
+
+/// Groups rows of one stream into failure texts and single messages.
+fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> {
+    let mut lines: Vec<Line> = Vec::with_capacity(indices.len());
+    let mut owner: Vec<usize> = Vec::with_capacity(indices.len());
+    let mut last: Option<Timestamp> = None;
+    for &row in indices {
+        let record = &rows[row].record;
+        let at = rows[row].at;
+        let elapsed_ms = match (last, at) {
+            (Some(last), Some(at)) => u64::try_from(at.as_millisecond() - last.as_millisecond()).ok(),
+            _ => None,
+        };
+        let cut = cuts.iter().any(|cut| last.is_some_and(|last| last < *cut) && at.is_some_and(|at| at >= *cut));
+        // An entry of a structured log that carries a level is a message of its own.
+        let own = record.severity.is_some() || record.text.contains('\n');
+        for (i, text) in record.text.split('\n').enumerate() {
+            lines.push(Line { text, boundary: i == 0 && (cut || own), elapsed_ms: if i == 0 { elapsed_ms } else { Some(0) } });
+            owner.push(row);
+        }
+        last = at.or(last);
+    }
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for block in chain::blocks(&lines) {
+        let mut group: Vec<usize> = owner[block.range.clone()].to_vec();
+        group.dedup();
+        // A row is never torn: what begins inside a row belongs to the item that has the row.
+        match groups.last_mut() {
+            Some(before) if before.last() == group.first() => {
+                before.extend(group.into_iter().skip(1));
+            }
+            _ => groups.push(group),
+        }
+    }
+    groups
+}
+
+fn item<'r>(rows: &'r [Row], group: &[usize], stream: Stream, catalogue: &Catalogue) -> Item<'r> {
+    let mut pieces = Vec::with_capacity(group.len());
+    let text: Cow<'r, str> = if let [row] = group {
+        pieces.push((0, *row));
+        Cow::Borrowed(rows[*row].record.text.as_str())
+    } else {
+        let mut text = String::new();
+        for (i, &row) in group.iter().enumerate() {
+            if i > 0 {
+                text.push('\n');
+            }
+            pieces.push((text.len(), row));
+            text.push_str(&rows[row].record.text);
+        }
+        Cow::Owned(text)
+    };
+    let hits = catalogue.scan(&text);
+    let mut marks: Vec<Mark> = hits
+        .iter()
+        .filter_map(|hit| hit.marker())
+        .map(|marker| catalogue.marker(marker).marks)
+        .collect();
+    marks.sort_unstable();
+    marks.dedup();
+    let chain = match stream {
+        Stream::Platform | Stream::Request => None,
+        _ => chain::parse(&text.split('\n').collect::<Vec<_>>()),
+    };
+    Item {
+        pieces,
+        at: rows[group[0]].at,
+        until: rows[*group.last().unwrap_or(&group[0])].at,
+        severity: group.iter().filter_map(|&row| rows[row].record.severity).max(),
+        stream,
+        chain,
+        hits,
+        marks,
+        text,
+    }
+}

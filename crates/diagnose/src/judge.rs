@@ -1,0 +1,189 @@
+//! Judges every attempt by itself, then in the light of its siblings.
+
+use crate::attempt::Attempt;
+use crate::catalogue::Catalogue;
+use crate::finding::Finding;
+use crate::reading::{self, Reading};
+use crate::refine::{self, Companion, Context};
+use crate::weigh::{self, Candidate, same_culprit};
+use tminus_core::event::LogRef;
+use tminus_core::exits::Exits;
+use tminus_core::facts::Facts;
+use tminus_core::vocabulary::AttemptOutcome;
+
+/// Confidence from which a cause is named.
+pub const NAMED: f64 = 0.5;
+
+/// One attempt with what explains it.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// Its course.
+    pub reading: Reading<'a>,
+    /// Everything that could explain it, strongest first.
+    pub candidates: Vec<Candidate>,
+    /// The explanation, when one is at least possible.
+    pub finding: Option<Finding>,
+    /// The best explanation that stayed below the bar.
+    pub doubtful: Option<Finding>,
+}
+
+/// What all attempts share.
+pub struct Shared<'a> {
+    /// The catalogue in force.
+    pub catalogue: &'a Catalogue,
+    /// Facts.
+    pub facts: &'a Facts,
+    /// Exits.
+    pub exits: Option<&'a Exits>,
+    /// Clock skew.
+    pub skew: Option<(i64, LogRef)>,
+    /// Settings seen in audit rows.
+    pub settings: &'a [(String, String)],
+    /// What other writers said.
+    pub companions: &'a [Companion],
+}
+
+/// Judges `attempts`; `witnesses` are other instances of the service that serve.
+pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Shared) -> Vec<Judged<'a>> {
+    let mut judged: Vec<Judged<'a>> = attempts
+        .iter()
+        .map(|attempt| {
+            let reading = reading::read(attempt);
+            let candidates = weigh::weigh(&reading, shared.catalogue);
+            Judged { reading, candidates, finding: None, doubtful: None }
+        })
+        .collect();
+    let survived = survived(&judged, witnesses, shared.catalogue);
+    for one in judged.iter_mut().filter(|one| one.reading.failed()) {
+        for candidate in &mut one.candidates {
+            let seen = survived.iter().any(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit));
+            if seen && !candidate.terminal {
+                candidate.add("stands in starts that came up, too", -3.0);
+            }
+        }
+    }
+    recurrence(&mut judged);
+    for one in &mut judged {
+        decide(one, shared);
+    }
+    judged
+}
+
+/// Keys and culprits that stand in attempts that came up, before they did.
+fn survived(judged: &[Judged], witnesses: &[Attempt], catalogue: &Catalogue) -> Vec<(String, Option<String>)> {
+    let ready = |outcome| matches!(outcome, AttemptOutcome::Ready | AttemptOutcome::ReadyThenFailed);
+    let mut out = Vec::new();
+    let mut take = |candidates: &[Candidate]| {
+        out.extend(candidates.iter().map(|c| (c.key.as_str().to_owned(), c.culprit.clone())));
+    };
+    for one in judged.iter().filter(|one| ready(one.reading.outcome)) {
+        take(&one.candidates);
+    }
+    for witness in witnesses {
+        let reading = reading::read(witness);
+        take(&weigh::weigh(&reading, catalogue));
+    }
+    out
+}
+
+/// An explanation that stands in every failed attempt of a run weighs more, one that stands in a
+/// single one of many less.
+fn recurrence(judged: &mut [Judged]) {
+    let failed: Vec<usize> = (0..judged.len()).filter(|&i| judged[i].reading.failed()).collect();
+    if failed.len() < 2 {
+        return;
+    }
+    let tops: Vec<Option<(String, Option<String>)>> = failed
+        .iter()
+        .map(|&i| judged[i].candidates.first().map(|c| (c.key.as_str().to_owned(), c.culprit.clone())))
+        .collect();
+    for (place, &index) in failed.iter().enumerate() {
+        let neighbours = [place.checked_sub(1), place.checked_add(1).filter(|p| *p < failed.len())];
+        for candidate in &mut judged[index].candidates {
+            let again = neighbours.into_iter().flatten().any(|neighbour| {
+                tops[neighbour].as_ref().is_some_and(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit))
+            });
+            if again {
+                candidate.add("the neighbouring starts show it, too", 0.5);
+            }
+        }
+    }
+    for &index in &failed {
+        judged[index].candidates.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| a.key.cmp(&b.key)));
+    }
+}
+
+/// Chooses, refines, or abstains.
+fn decide(one: &mut Judged, shared: &Shared) {
+    if !matches!(one.reading.outcome, AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed | AttemptOutcome::Unknown) {
+        return;
+    }
+    let at = |event: usize| one.reading.attempt.events[event].at;
+    let mut finding = one.candidates.first().and_then(|best| Finding::of(best, at(best.event), shared.catalogue));
+    if let (Some(finding), Some(best)) = (&mut finding, one.candidates.first()) {
+        rivals(finding, best, &one.candidates, shared.catalogue);
+        corroborate(finding, best, &one.candidates, &one.reading);
+    }
+    let context = Context {
+        catalogue: shared.catalogue,
+        facts: shared.facts,
+        exits: shared.exits,
+        reading: &one.reading,
+        candidates: &one.candidates,
+        skew: shared.skew.clone(),
+        settings: shared.settings,
+        companions: shared.companions,
+    };
+    refine::refine(&mut finding, &context);
+    match finding {
+        Some(finding) if finding.confidence() >= NAMED => one.finding = Some(finding),
+        other => one.doubtful = other,
+    }
+}
+
+/// A rival of another domain that is nearly as strong lowers what the winner may claim.
+fn rivals(finding: &mut Finding, best: &Candidate, all: &[Candidate], catalogue: &Catalogue) {
+    let domain = |c: &Candidate| catalogue.cause(&c.key).map(|entry| entry.domain);
+    let rival = all.iter().skip(1).find(|c| domain(c) != domain(best) && c.event != best.event && c.score() > 0.0);
+    if let Some(rival) = rival {
+        let margin = best.score() - rival.score();
+        if margin < 1.5 {
+            finding.add(format!("{} is nearly as strong", rival.key), -(1.5 - margin).min(1.5) * 0.6);
+        }
+        finding.alternatives.push((rival.key.clone(), why_weaker(rival)));
+    }
+    for key in best.ambiguous_with.iter().take(3) {
+        finding.alternatives.push((key.clone(), "the same words can mean it; nothing else in the input speaks for it".to_owned()));
+    }
+}
+
+/// The heaviest term against a candidate.
+pub fn why_weaker(candidate: &Candidate) -> String {
+    candidate
+        .weights
+        .iter()
+        .skip(1)
+        .filter(|w| w.log_odds < 0.0)
+        .min_by(|a, b| a.log_odds.total_cmp(&b.log_odds))
+        .map_or_else(|| "weaker evidence".to_owned(), |w| w.because.clone())
+}
+
+/// Further lines of the same attempt that say the same, and the last word before the end.
+fn corroborate(finding: &mut Finding, best: &Candidate, all: &[Candidate], reading: &Reading) {
+    use crate::finding::Cited;
+    use tminus_core::event::LineRole;
+    use tminus_core::verdict::Supports;
+    for other in all.iter().skip(1).filter(|c| c.key == best.key || c.event == best.event).take(2) {
+        let at = reading.attempt.events[other.event].at;
+        finding.cite(Cited::Log(other.at.clone(), at), Supports::Cause);
+    }
+    for (index, matched) in reading.matches() {
+        if matched.role == LineRole::Wrapper && index >= best.event {
+            finding.cite(Cited::Log(matched.at.clone(), reading.attempt.events[index].at), Supports::Consequence);
+            break;
+        }
+    }
+    if let Some(at) = reading.end.at {
+        finding.cite(Cited::Log(at.clone(), None), Supports::End);
+    }
+}

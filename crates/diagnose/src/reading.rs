@@ -1,0 +1,205 @@
+//! What the events of one attempt say about its course: how far it came, how it ended, and after
+//! which line the program went on.
+
+use crate::attempt::Attempt;
+use tminus_core::event::{EventKind, LineRole, LogRef, Match, Notice};
+use tminus_core::vocabulary::{AttemptOutcome, Severity, Stage};
+
+/// The course of one attempt.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// Outcome.
+    pub outcome: AttemptOutcome,
+    /// Deepest stage reached with evidence, and the line that shows it.
+    pub stage: Option<(Stage, Option<&'a LogRef>)>,
+    /// How the process ended, as far as known.
+    pub end: End<'a>,
+    /// Per event: lines of progress after it.
+    pub progress_after: Vec<u64>,
+    /// The failure nearest to the end: index into the events.
+    pub terminal: Option<usize>,
+    /// The phase that the program itself named.
+    pub phase: Option<&'a str>,
+    /// The platform's notices.
+    pub notices: Vec<(Notice, Option<&'a LogRef>)>,
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End<'a> {
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Signal.
+    pub signal: Option<String>,
+    /// The platform's word for it (`OOMKilled` ...).
+    pub reason: Option<String>,
+    /// Still alive when last seen.
+    pub alive: bool,
+    /// The line that shows it.
+    pub at: Option<&'a LogRef>,
+}
+
+impl End<'_> {
+    /// Was it killed from outside (KILL or TERM)?
+    pub fn killed(&self) -> bool {
+        matches!(self.signal.as_deref(), Some("SIGKILL" | "SIGTERM"))
+    }
+
+    /// Is anything known about the end?
+    pub fn known(&self) -> bool {
+        self.code.is_some() || self.signal.is_some() || self.reason.is_some()
+    }
+}
+
+/// Reads the course of `attempt`.
+pub fn read(attempt: &Attempt) -> Reading<'_> {
+    let end = end(attempt);
+    let progress_after = progress_after(attempt);
+    let terminal = terminal(attempt);
+    let stage = stage(attempt);
+    let mut notices = Vec::new();
+    let mut phase = None;
+    for event in &attempt.events {
+        match &event.kind {
+            EventKind::PlatformNotice { notice, at } => notices.push((*notice, at.as_ref())),
+            EventKind::PhaseFinished { phase: name, .. } => phase = Some(name.as_str()),
+            _ => {}
+        }
+    }
+    let outcome = outcome(attempt, &end, stage.map(|s| s.0), terminal, &progress_after, &notices);
+    Reading { attempt, outcome, stage, end, progress_after, terminal, phase, notices }
+}
+
+impl<'a> Reading<'a> {
+    /// The match at event `index`, if it is one.
+    pub fn matched(&self, index: usize) -> Option<&'a Match> {
+        matched(&self.attempt.events[index].kind)
+    }
+
+    /// All matches with their event's index.
+    pub fn matches(&self) -> impl Iterator<Item = (usize, &'a Match)> {
+        self.attempt.events.iter().enumerate().filter_map(|(i, e)| Some((i, matched(&e.kind)?)))
+    }
+
+    /// Did it fail, before or after it was ready?
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed)
+    }
+
+    /// Did the platform say this?
+    pub fn noticed(&self, notice: Notice) -> Option<Option<&'a LogRef>> {
+        self.notices.iter().find(|(n, _)| *n == notice).map(|(_, at)| *at)
+    }
+
+    /// The last line that the program itself wrote, and its moment.
+    pub fn last_words(&self) -> Option<(&'a LogRef, Option<tminus_core::Timestamp>)> {
+        self.attempt.events.iter().rev().find_map(|event| {
+            let at = match &event.kind {
+                EventKind::ChildOutput { last, .. } => last.as_ref(),
+                EventKind::ChildNotified { at, .. } | EventKind::ChildStopping { at, .. } => at.as_ref(),
+                EventKind::LogMatched(m) if m.role != LineRole::PlatformVerdict => Some(&m.at),
+                _ => None,
+            };
+            at.map(|at| (at, event.at))
+        })
+    }
+}
+
+fn matched(kind: &EventKind) -> Option<&Match> {
+    match kind {
+        EventKind::LogMatched(matched) => Some(matched),
+        _ => None,
+    }
+}
+
+fn end(attempt: &Attempt) -> End<'_> {
+    let mut end = End::default();
+    for event in &attempt.events {
+        if let EventKind::ChildExited { code, signal, reason, at } = &event.kind {
+            end = End { code: *code, signal: signal.clone(), reason: reason.clone(), alive: false, at: at.as_ref() };
+        }
+    }
+    if let Some(exit) = &attempt.exit {
+        end.alive = exit.alive() && exit.ended.is_some();
+        end.code = exit.exit_code.or(end.code);
+        end.signal = exit.signal_name().map(str::to_owned).or(end.signal);
+        end.reason = exit.reason.clone().or(end.reason);
+    }
+    // A code above 128 that no exits row explains is a shell's report of a signal.
+    if end.signal.is_none() && end.code == Some(137) {
+        end.signal = Some("SIGKILL".to_owned());
+    }
+    end
+}
+
+/// For each event the number of lines after it in which the program went on with its work. A retry,
+/// a wrapper, a consequence and a line of taking leave are none.
+fn progress_after(attempt: &Attempt) -> Vec<u64> {
+    let mut after = vec![0; attempt.events.len()];
+    let mut count = 0;
+    for (index, event) in attempt.events.iter().enumerate().rev() {
+        after[index] = count;
+        count += match &event.kind {
+            EventKind::ChildOutput { lines, .. } => *lines,
+            EventKind::ChildNotified { stage, .. } if *stage > Stage::Process => 1,
+            _ => 0,
+        };
+    }
+    after
+}
+
+/// The last failure of the program itself.
+fn terminal(attempt: &Attempt) -> Option<usize> {
+    let failing = |m: &Match| m.role == LineRole::Candidate && (m.failure.is_some() || !m.rules.is_empty() || m.severity >= Some(Severity::Error));
+    attempt.events.iter().rposition(|event| matched(&event.kind).is_some_and(failing))
+}
+
+fn stage(attempt: &Attempt) -> Option<(Stage, Option<&LogRef>)> {
+    attempt
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::ChildNotified { stage, at, .. } => Some((*stage, at.as_ref())),
+            EventKind::PlatformNotice { notice: Notice::Starting, at } => Some((Stage::Scheduled, at.as_ref())),
+            _ => None,
+        })
+        .max_by_key(|(stage, _)| *stage)
+}
+
+fn outcome(
+    attempt: &Attempt,
+    end: &End,
+    stage: Option<Stage>,
+    terminal: Option<usize>,
+    progress_after: &[u64],
+    notices: &[(Notice, Option<&LogRef>)],
+) -> AttemptOutcome {
+    let ready = stage >= Some(Stage::Listening);
+    let stopped = end.code == Some(0) || matches!(end.signal.as_deref(), Some("SIGTERM" | "SIGINT"));
+    if end.alive {
+        return if ready { AttemptOutcome::Ready } else { AttemptOutcome::Unknown };
+    }
+    if end.known() {
+        return match (ready, stopped) {
+            (true, true) => AttemptOutcome::Ready,
+            (true, false) => AttemptOutcome::ReadyThenFailed,
+            (false, _) => AttemptOutcome::Failed,
+        };
+    }
+    let said_so = attempt.events.iter().any(|e| matched(&e.kind).is_some_and(|m| m.role == LineRole::Wrapper));
+    let killed = notices.iter().any(|(notice, _)| {
+        matches!(notice, Notice::StartupProbeFailed | Notice::LivenessProbeFailed | Notice::OutOfMemory | Notice::ImagePullFailed)
+    });
+    let died = terminal.is_some_and(|index| {
+        let m = matched(&attempt.events[index].kind);
+        progress_after[index] == 0 && m.is_some_and(|m| m.failure.is_some() || m.severity >= Some(Severity::Critical) || said_so)
+    });
+    match (ready, said_so || killed || died) {
+        (true, true) if died || killed => AttemptOutcome::ReadyThenFailed,
+        (true, _) => AttemptOutcome::Ready,
+        (false, true) => AttemptOutcome::Failed,
+        (false, false) => AttemptOutcome::CutOff,
+    }
+}

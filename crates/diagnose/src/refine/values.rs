@@ -1,0 +1,218 @@
+//! Refinements about values that the program was given.
+
+use super::Context;
+use crate::finding::{Cited, Finding};
+use tminus_core::verdict::Supports;
+
+/// A value with stray whitespace: what the server repeats back breaks at the line's end, or the fact
+/// itself shows it.
+pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let about_values = matches!(
+        finding.key.as_str(),
+        "database_does_not_exist" | "auth_failed" | "dns_nxdomain" | "wrong_host" | "malformed_url" | "invalid_env_value" | "missing_module"
+            | "command_not_found" | "missing_mount" | "wrong_socket_path" | "startup_exception" | "server_closed_connection"
+    );
+    if !about_values {
+        return;
+    }
+    let stray = |value: &str| value != "***" && !value.is_empty() && (value.trim() != value || value.contains(['\n', '\r', '\t']));
+    if let Some((name, _)) = context.facts.env.iter().find(|(_, value)| stray(value)) {
+        let name = name.clone();
+        finding.becomes("whitespace_in_value", Some(name.clone()), "the value has stray whitespace", 1.0, context.catalogue);
+        if let Some(value) = context.facts.env.get(&name) {
+            let text = format!("env.{name} = {value:?}");
+            finding.cite(context.fact_text(text), Supports::Cause);
+        }
+        return;
+    }
+    let broken = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| broken_quote(&m.says));
+    if let Some(word) = broken {
+        let variable = context
+            .facts
+            .env
+            .iter()
+            .find(|(name, value)| context.catalogue.component_of_env(name) == finding.component.as_deref() && value.contains(&word))
+            .or_else(|| context.facts.env.iter().find(|(_, value)| value.trim_end().ends_with(&word)))
+            .map(|(name, _)| name.clone());
+        finding.becomes(
+            "whitespace_in_value",
+            Some(variable.unwrap_or(word)),
+            "the quoted value breaks at the end of a line: it ends with a newline",
+            0.8,
+            context.catalogue,
+        );
+    }
+}
+
+/// A quoted word that is closed only on the next line (`database "app\n" does not exist`).
+fn broken_quote(message: &str) -> Option<String> {
+    let mut lines = message.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(next) = lines.peek() else { break };
+        let opens = line.rfind('"').filter(|_| line.matches('"').count() % 2 == 1);
+        if let Some(opens) = opens
+            && next.trim_start_matches(['\r', ' ']).starts_with('"')
+        {
+            let word = line[opens + 1..].trim();
+            if !word.is_empty() && word.len() <= 80 && !word.contains(' ') {
+                return Some(word.to_owned());
+            }
+        }
+    }
+    None
+}
+
+/// A missing variable: the facts say whether it is absent, and whether a similar one is set.
+pub fn named_variable(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.key.as_str() != "missing_env" || context.facts.env.is_empty() {
+        return;
+    }
+    let name = finding.culprit.to_ascii_uppercase();
+    match context.facts.env.iter().find(|(key, _)| key.to_ascii_uppercase() == name) {
+        Some((_, value)) if !value.is_empty() => finding.add("the facts say that the variable is set", -1.0),
+        Some(_) => finding.add("the facts say that the variable is empty", 0.5),
+        None => {
+            finding.add("the variable is not among the facts' environment", 0.5);
+            let names: Vec<&str> = context.facts.env.keys().map(String::as_str).collect();
+            finding.cite(context.fact_text(format!("env = {} (no {})", names.join(", "), finding.culprit)), Supports::Cause);
+        }
+    }
+}
+
+/// A deadline of the program's own that is shorter than what the dependency is known to need.
+pub fn known_latency(finding: &mut Option<Finding>, context: &Context) {
+    let Some((target, least)) = context.facts.latency.iter().find_map(|(target, text)| {
+        Some((target.clone(), first_seconds(text.as_str().map_or_else(|| text.to_string(), str::to_owned).as_str())?))
+    }) else {
+        return;
+    };
+    let limits = ["DEADLINE", "TIMEOUT", "WAIT", "LIMIT", "BUDGET"];
+    let limit = context
+        .facts
+        .env
+        .iter()
+        .filter(|(name, _)| limits.iter().any(|word| name.to_ascii_uppercase().contains(word)))
+        .filter_map(|(name, value)| Some((name.clone(), value.clone(), seconds_of(name, value)?)))
+        .find(|(_, _, seconds)| *seconds < least);
+    let Some((name, value, _)) = limit else { return };
+    let waited = finding.as_ref().is_none_or(|f| {
+        matches!(f.key.as_str(), "connect_timeout" | "startup_exception" | "pool_exhausted" | "startup_hang" | "server_closed_connection" | "dns_timeout" | "deadline_too_short")
+    });
+    let timed_out = context.candidates.iter().any(|c| c.at.text.to_ascii_lowercase().contains("time")) || finding.is_none();
+    if !waited || !timed_out || !context.reading.failed() {
+        return;
+    }
+    let because = format!("{target} is known to need {least} s, the program allows {value}");
+    match finding {
+        Some(finding) => finding.becomes("deadline_too_short", Some(format!("{name}={value}")), &because, 2.0, context.catalogue),
+        None => {
+            let mut new = Finding::new("deadline_too_short", Some(format!("{name}={value}")), context.catalogue);
+            if let Some(new) = &mut new {
+                new.add(because, 1.8);
+            }
+            *finding = new;
+        }
+    }
+    if let Some(finding) = finding {
+        // The sum is capped: however vague the words were, the facts decide.
+        let score = finding.score();
+        finding.add("facts decide what the words leave open", (2.0 - score).max(0.0));
+        let latency = context.facts.latency.get(&target).map(ToString::to_string).unwrap_or_default();
+        finding.cite(context.fact_text(format!("latency.{target} = {}", latency.trim_matches('"'))), Supports::Cause);
+        finding.cite(context.fact_text(format!("env.{name} = {value}")), Supports::Cause);
+    }
+}
+
+/// The first number of a text as seconds (`4.1-4.6 s`, `800 ms`).
+fn first_seconds(text: &str) -> Option<f64> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let rest = &text[start..];
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+    let number: f64 = rest[..end].trim_end_matches('.').parse().ok()?;
+    let unit: String = rest[end..].chars().skip_while(|c| !c.is_ascii_alphabetic()).take_while(char::is_ascii_alphabetic).collect();
+    Some(match unit.as_str() {
+        "ms" | "millis" | "milliseconds" => number / 1000.0,
+        "min" | "m" | "minutes" => number * 60.0,
+        _ => number,
+    })
+}
+
+/// A setting as seconds; its name or its size tells milliseconds.
+fn seconds_of(name: &str, value: &str) -> Option<f64> {
+    let number = first_seconds(value)?;
+    let name = name.to_ascii_uppercase();
+    let bare = value.trim().chars().all(|c| c.is_ascii_digit());
+    Some(if bare && (name.ends_with("_MS") || name.contains("MILLIS") || number >= 500.0) { number / 1000.0 } else { number })
+}
+
+/// Image and node of different architectures.
+pub fn other_architecture(finding: &mut Option<Finding>, context: &Context) {
+    let (Some(image), Some(node)) = (context.facts.platforms.get("image"), context.facts.platforms.get("node")) else { return };
+    if image == node {
+        return;
+    }
+    let unable = finding.as_ref().is_none_or(|f| {
+        matches!(f.key.as_str(), "exec_format_error" | "syntax_error" | "command_not_found" | "permission_denied" | "startup_exception")
+    });
+    if !unable || !context.reading.failed() {
+        return;
+    }
+    let because = format!("the image is for {image}, the node is {node}");
+    if finding.is_none() {
+        *finding = Finding::new("exec_format_error", None, context.catalogue);
+    }
+    let Some(finding) = finding else { return };
+    let culprit = (finding.key.as_str() == "exec_format_error").then(|| finding.culprit.clone()).unwrap_or_else(|| format!("image {image} on {node}"));
+    finding.becomes("exec_format_error", Some(culprit), &because, 2.0, context.catalogue);
+    for path in ["platforms.image", "platforms.node"] {
+        if let Some(cited) = context.fact(path) {
+            finding.cite(cited, Supports::Cause);
+        }
+    }
+}
+
+/// A file that is missing because its volume is.
+pub fn expected_mount(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if !matches!(finding.key.as_str(), "missing_mount" | "startup_exception" | "missing_env" | "wrong_socket_path" | "permission_denied") {
+        return;
+    }
+    let words = finding.citations.iter().find_map(|c| match &c.cited {
+        Cited::Log(at, _) => Some(at.text.clone()),
+        Cited::Fact { .. } => None,
+    });
+    let Some(words) = words else { return };
+    let volumes = &context.facts.volumes;
+    for expected in &volumes.expected {
+        let path = expected.rsplit("->").next().unwrap_or(expected).trim();
+        let mounted = volumes.mounted.iter().any(|m| m.rsplit("->").next().unwrap_or(m).trim() == path);
+        if mounted || path.is_empty() || !words.contains(path) {
+            continue;
+        }
+        finding.becomes("missing_mount", Some(path.to_owned()), "the volume is expected and not mounted", 1.5, context.catalogue);
+        finding.cite(context.fact_text(format!("volumes.expected = {expected}")), Supports::Cause);
+        return;
+    }
+}
+
+/// A certificate that a wrong clock makes invalid.
+pub fn skewed_clock(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let about_dates = matches!(finding.key.as_str(), "tls_verify_failed" | "tls_not_yet_valid" | "tls_expired" | "tls_unknown_ca");
+    let (true, Some((seconds, at))) = (about_dates, &context.skew) else { return };
+    let days = seconds / 86_400;
+    if days == 0 {
+        return;
+    }
+    let way = if days < 0 { "behind" } else { "ahead" };
+    finding.becomes(
+        "clock_skew",
+        Some(format!("clock of the host, {} days {way}", days.abs())),
+        "the program's stamps and the platform's are days apart",
+        1.2,
+        context.catalogue,
+    );
+    finding.cite(Cited::Log(at.clone(), None), Supports::Cause);
+}

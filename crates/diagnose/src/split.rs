@@ -1,0 +1,245 @@
+//! Cuts a lane into attempts: one lifetime of the main process each.
+//!
+//! The best witness is the exits file; then the platform's and the program's own words (a start
+//! banner, an end); then, for programs whose words nobody knows, the first line that comes back.
+//! Re-boots of a pre-fork master's workers cut nothing.
+
+use crate::catalogue::Mark;
+use crate::item::Item;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use tminus_core::Timestamp;
+use tminus_core::exits::{Exit, Exits};
+use tminus_core::record::Stream;
+
+/// An attempt may write before the exits file says that it started, and after it says that it ended
+/// (formats.md).
+const SLACK_MS: i64 = 2_000;
+/// A silence that can separate two attempts when nothing better is known, milliseconds.
+const GAP_MS: i64 = 300;
+
+/// A run of items, and the exits row that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Items.
+    pub items: Range<usize>,
+    /// Index into the exits rows.
+    pub exit: Option<usize>,
+}
+
+/// Moments at which an attempt is known to begin, for rows of `revision`.
+pub fn known_starts(exits: Option<&Exits>, revision: Option<&str>) -> Vec<Timestamp> {
+    let Some(exits) = exits else { return Vec::new() };
+    windows(exits, revision).into_iter().map(|window| window.from).collect()
+}
+
+/// Cuts `items` into attempts.
+pub fn split(items: &[Item], exits: Option<&Exits>, revision: Option<&str>) -> Vec<Cut> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let timed = items.iter().any(|item| item.at.is_some());
+    match exits {
+        Some(exits) if timed => {
+            let windows = windows(exits, revision);
+            let cuts = by_windows(items, &windows);
+            if cuts.iter().any(|cut| cut.exit.is_some()) {
+                return cuts;
+            }
+            by_words(items, None).into_iter().map(|items| Cut { items, exit: None }).collect()
+        }
+        Some(exits) => without_time(items, exits),
+        None => by_words(items, None).into_iter().map(|items| Cut { items, exit: None }).collect(),
+    }
+}
+
+/// When rows of one exits row may be written.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    exit: usize,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+fn windows(exits: &Exits, revision: Option<&str>) -> Vec<Window> {
+    let fits = |exit: &Exit| match (&exit.revision, revision) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let slack = jiff::SignedDuration::from_millis(SLACK_MS);
+    let mut rows: Vec<(usize, Timestamp, Option<Timestamp>)> = exits
+        .attempts
+        .iter()
+        .enumerate()
+        .filter(|(_, exit)| fits(exit))
+        .filter_map(|(index, exit)| Some((index, exit.started.or(exit.ended)?, exit.ended)))
+        .collect();
+    rows.sort_by_key(|row| row.1);
+    let mut windows: Vec<Window> = Vec::new();
+    for (index, started, ended) in rows {
+        // Where the slack of neighbours overlaps, the middle between an end and the next start divides.
+        let mut from = started.checked_sub(slack).unwrap_or(started);
+        if let Some(before) = windows.last_mut() {
+            let ended_before = before.to.checked_sub(slack).unwrap_or(before.to);
+            if from < before.to {
+                let middle = Timestamp::from_millisecond(
+                    (ended_before.as_millisecond().min(started.as_millisecond()) + started.as_millisecond()) / 2,
+                );
+                from = middle.unwrap_or(started);
+                before.to = from;
+            }
+        }
+        let to = ended.map_or(Timestamp::MAX, |ended| ended.checked_add(slack).unwrap_or(ended));
+        windows.push(Window { exit: index, from, to });
+    }
+    windows
+}
+
+fn by_windows(items: &[Item], windows: &[Window]) -> Vec<Cut> {
+    let mut cuts: Vec<Cut> = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let exit = item.at.and_then(|at| windows.iter().rev().find(|w| w.from <= at)).and_then(|window| {
+            // Late rows (a buffered last line) still belong to the attempt that they follow.
+            let follows = cuts.last().is_some_and(|cut: &Cut| cut.exit == Some(window.exit));
+            (item.at.is_some_and(|at| at <= window.to) || follows).then_some(window.exit)
+        });
+        match cuts.last_mut() {
+            Some(cut) if cut.exit == exit => cut.items.end = index + 1,
+            _ => cuts.push(Cut { items: index..index + 1, exit }),
+        }
+    }
+    cuts
+}
+
+/// No row has a time: the program's words decide, the number of exits rows helps, and the last
+/// piece belongs to the last row, since a log that lacks something lacks its beginning.
+fn without_time(items: &[Item], exits: &Exits) -> Vec<Cut> {
+    let want = exits.attempts.len();
+    let mut order: Vec<usize> = (0..want).collect();
+    order.sort_by_key(|&index| (exits.attempts[index].started, exits.attempts[index].attempt));
+    let pieces = by_words(items, Some(want));
+    let spare = pieces.len().saturating_sub(want);
+    let skip = want.saturating_sub(pieces.len());
+    pieces
+        .into_iter()
+        .enumerate()
+        .map(|(index, items)| Cut { items, exit: index.checked_sub(spare).map(|index| order[index + skip]) })
+        .collect()
+}
+
+/// Cuts by what the program and the platform say; `want` is how many attempts there should be.
+fn by_words(items: &[Item], want: Option<usize>) -> Vec<Range<usize>> {
+    let known = by_markers(items);
+    let enough = |cuts: &[usize]| want.is_none_or(|want| cuts.len() + 1 == want);
+    if !known.is_empty() && enough(&known) {
+        return ranges(items.len(), &known);
+    }
+    let recurring = by_recurrence(items, want);
+    let best = if known.is_empty() || (enough(&recurring) && !recurring.is_empty()) { recurring } else { known };
+    ranges(items.len(), &best)
+}
+
+fn ranges(len: usize, cuts: &[usize]) -> Vec<Range<usize>> {
+    let mut from = 0;
+    let mut out = Vec::new();
+    for &cut in cuts.iter().chain(std::iter::once(&len)) {
+        if cut > from {
+            out.push(from..cut);
+            from = cut;
+        }
+    }
+    out
+}
+
+/// Indices at which a new attempt begins, by markers: the first word after an end, or a second start
+/// banner of the same kind without an end between them.
+fn by_markers(items: &[Item]) -> Vec<usize> {
+    let mut cuts = Vec::new();
+    let mut begun = 0;
+    let mut started = false;
+    let mut ended = false;
+    for (index, item) in items.iter().enumerate() {
+        let program = !matches!(item.stream, Stream::Platform | Stream::Request);
+        if item.is(Mark::Exited) || item.is(Mark::RestartScheduled) {
+            ended = true;
+            continue;
+        }
+        let platform_start = item.is(Mark::PlatformStarting) && index > begun;
+        let banner = item.is(Mark::Start);
+        if (ended && (program || platform_start)) || (platform_start && started) {
+            cuts.push(index);
+            (begun, started, ended) = (index, false, false);
+        } else if banner && started {
+            let cut = back_to_end(items, begun, index);
+            cuts.push(cut);
+            (begun, started) = (cut, false);
+        }
+        started |= banner;
+    }
+    cuts
+}
+
+/// A banner is rarely the first line of an attempt: walks back from it to the end of the one before.
+fn back_to_end(items: &[Item], begun: usize, banner: usize) -> usize {
+    let ends = |item: &Item| item.chain.is_some() || item.is(Mark::Wrapper) || item.is(Mark::Consequence) || item.is(Mark::Stopping);
+    if let Some(end) = (begun + 1..banner).rev().find(|&index| ends(&items[index])) {
+        // A failure text that is followed by much more was survived: then silence is the better sign.
+        if banner - end <= 40 {
+            return end + 1;
+        }
+    }
+    widest_gap(items, begun, banner).unwrap_or(banner)
+}
+
+fn widest_gap(items: &[Item], begun: usize, banner: usize) -> Option<usize> {
+    (begun + 1..=banner)
+        .filter_map(|index| {
+            let gap = items[index].at?.as_millisecond() - items[index - 1].until?.as_millisecond();
+            (gap >= GAP_MS).then_some((gap, index))
+        })
+        .max()
+        .map(|(_, index)| index)
+}
+
+/// Indices at which the first line of an attempt comes back. A line qualifies when every time that
+/// it comes back, an end stands right before it: a failure, a word of ending, or a silence.
+fn by_recurrence(items: &[Item], want: Option<usize>) -> Vec<usize> {
+    let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        if item.chain.is_none() {
+            places.entry(shape(&item.text)).or_default().push(index);
+        }
+    }
+    let ends_before = |index: usize| {
+        let before = &items[index - 1];
+        before.chain.is_some()
+            || before.marks.iter().any(|mark| matches!(mark, Mark::Wrapper | Mark::Consequence | Mark::Stopping | Mark::Exited))
+            || matches!((items[index].at, before.until), (Some(at), Some(until))
+                if at.as_millisecond() - until.as_millisecond() >= GAP_MS)
+    };
+    places
+        .into_values()
+        .filter(|places| places.len() >= 2 && places.len() <= items.len() / 2)
+        .filter_map(|places| {
+            let cuts: Vec<usize> = places.iter().copied().filter(|&index| index > 0).collect();
+            let sure = cuts.iter().filter(|&&index| ends_before(index)).count();
+            let counted = want.is_some_and(|want| cuts.len() + 1 == want || places.len() == want);
+            let credible = sure == cuts.len() || (counted && 2 * sure >= cuts.len()) || (counted && places[0] == 0);
+            credible.then_some((counted, sure, std::cmp::Reverse(places[0]), cuts))
+        })
+        .max()
+        .map(|(_, _, _, cuts)| cuts)
+        .unwrap_or_default()
+}
+
+/// A text without what changes between attempts: digits and hexadecimal words.
+pub fn shape(text: &str) -> u64 {
+    let mut hash = crate::collect::Fnv::default();
+    let first = text.lines().next().unwrap_or("");
+    for word in first.split(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '"' | '\'' | '[' | ']' | '(' | ')')) {
+        if !word.chars().any(|c| c.is_ascii_digit()) {
+            hash.add(word.as_bytes());
+        }
+    }
+    hash.0
+}

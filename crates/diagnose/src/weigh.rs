@@ -1,0 +1,377 @@
+//! Weighs what could explain the end of one attempt.
+//!
+//! Additive log-odds, one term per observation, so that a verdict can print how it came about
+//! (`--full`). The terms ask the questions of DESIGN section 10: does it explain the end, did the
+//! program go on after it, is it linked to the failure that ended the attempt, is it only a wrapper,
+//! a mechanism, a guess? The values were fitted on the development corpus; the bars of calibration
+//! are checked by its score.
+
+use crate::catalogue::{Catalogue, Pattern, Proof};
+use crate::reading::Reading;
+use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
+use tminus_core::verdict::Weight;
+use tminus_core::vocabulary::{CauseKey, Severity};
+
+/// Where a candidate starts: most lines are not the cause.
+const PRIOR: f64 = -2.0;
+
+/// One explanation of one attempt.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Key of the catalogue.
+    pub key: CauseKey,
+    /// What the words name as the culprit.
+    pub culprit: Option<String>,
+    /// The dependency that it is about.
+    pub component: Option<String>,
+    /// Index of its event.
+    pub event: usize,
+    /// The line that says it.
+    pub at: LogRef,
+    /// The pattern; none for a failure that the catalogue does not know.
+    pub pattern: Option<String>,
+    /// Which other keys the same words can mean.
+    pub ambiguous_with: Vec<CauseKey>,
+    /// Terms.
+    pub weights: Vec<Weight>,
+    /// Is it in the failure that ended the attempt?
+    pub terminal: bool,
+}
+
+impl Candidate {
+    /// Sum of the terms.
+    pub fn score(&self) -> f64 {
+        self.weights.iter().map(|w| w.log_odds).sum()
+    }
+
+    /// Adds a term.
+    pub fn add(&mut self, because: impl Into<String>, log_odds: f64) {
+        self.weights.push(Weight { because: because.into(), log_odds });
+    }
+}
+
+/// All explanations of one attempt, strongest first.
+pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for (index, matched) in reading.matches() {
+        if matched.role == LineRole::Wrapper {
+            continue;
+        }
+        candidates.extend(from_match(index, matched, reading, catalogue));
+    }
+    link_to_terminal(&mut candidates, reading, catalogue);
+    for candidate in &mut candidates {
+        course(candidate, reading);
+        explains_end(candidate, reading);
+    }
+    let mut best = strongest_of_each(candidates);
+    best.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| b.event.cmp(&a.event)).then_with(|| a.key.cmp(&b.key)));
+    best
+}
+
+/// What one match can mean.
+fn from_match(index: usize, matched: &Match, reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
+    let mut out: Vec<Candidate> = matched
+        .rules
+        .iter()
+        .filter_map(|hit| from_rule(index, hit, matched, reading, catalogue))
+        .collect();
+    let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
+    let informative = matched.failure.as_ref().and_then(informative_link);
+    let covered = match informative {
+        Some((link, _)) => matched.rules.iter().any(|hit| hit.link == Some(link as u32)),
+        None => specific,
+    };
+    if !covered && matched.role == LineRole::Candidate {
+        out.extend(unknown_failure(index, matched));
+    }
+    out
+}
+
+fn from_rule(index: usize, hit: &RuleHit, matched: &Match, reading: &Reading, catalogue: &Catalogue) -> Option<Candidate> {
+    let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern)?;
+    let mut candidate = Candidate {
+        key: hit.cause.clone(),
+        culprit: hit.culprit.clone(),
+        component: pattern.component.clone(),
+        event: index,
+        at: hit.at.clone(),
+        pattern: Some(pattern.id.clone()),
+        ambiguous_with: pattern.ambiguous_with.clone(),
+        weights: Vec::new(),
+        terminal: reading.terminal == Some(index),
+    };
+    candidate.add("most lines are not the cause", PRIOR);
+    words(&mut candidate, pattern, catalogue);
+    place_in_chain(&mut candidate, hit, matched);
+    manner(&mut candidate, matched, hit);
+    Some(candidate)
+}
+
+/// How much the words alone prove.
+fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
+    let domain = |key: &CauseKey| catalogue.cause(key).map(|c| c.domain);
+    let elsewhere = pattern.ambiguous_with.iter().any(|key| domain(key) != domain(&pattern.cause));
+    match pattern.proof {
+        Proof::Exact => candidate.add(format!("the words say precisely this ({})", pattern.id), 1.5),
+        Proof::Strong => candidate.add(format!("usual words for this ({})", pattern.id), 1.0),
+        Proof::Weak if elsewhere => candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -2.2),
+        Proof::Weak => candidate.add(format!("the words fit neighbouring causes too ({})", pattern.id), 0.0),
+    }
+}
+
+/// Root, wrapper, or aside of a chain.
+fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
+    let Some(failure) = &matched.failure else { return };
+    let Some(link) = hit.link.and_then(|link| failure.links.get(link as usize).map(|l| (link as usize, l))) else {
+        return candidate.add("stands beside the chain, not in a link of it", -0.5);
+    };
+    let informative = informative_link(failure).map(|(index, _)| index);
+    if link.1.aside {
+        candidate.add("suppressed or handled inside the chain", -2.0);
+    } else if Some(link.0) == informative {
+        candidate.add("root of its chain", 1.5);
+    } else if informative.is_some_and(|root| link.0 < root) {
+        candidate.add("below the informative link of its chain", 0.5);
+    } else {
+        candidate.add("wraps the root of its chain", 0.2);
+    }
+    // The component of the frames corroborates or corrects the one of the words.
+    let of_link = failure.links.iter().find_map(|l| l.component.clone());
+    match (&candidate.component, of_link) {
+        (Some(words), Some(frames)) if *words == frames => candidate.add(format!("the frames belong to {frames}"), 0.8),
+        (None, Some(frames)) => candidate.component = Some(frames),
+        _ => {}
+    }
+}
+
+/// Severity, wording of doubt, and who says it.
+fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
+    match matched.severity {
+        Some(Severity::Critical) => candidate.add("critical by its own level", 0.8),
+        Some(Severity::Error) => candidate.add("an error by its own level", 0.5),
+        Some(Severity::Warning) => candidate.add("only a warning by its own level", -0.4),
+        Some(Severity::Debug | Severity::Info | Severity::Notice) => candidate.add("informational by its own level", -1.2),
+        None => {}
+    }
+    if matched.role == LineRole::Retry {
+        candidate.add("the program says that it goes on", -0.6);
+    }
+    if guesses(&hit.at.text) {
+        candidate.add("the program's own guess", -1.5);
+    }
+}
+
+/// Words with which a program guesses at a cause that it did not observe.
+fn guesses(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["may indicate", "might be", "possible cause", "possibly", "this may be", "could be caused", "probably"].iter().any(|w| text.contains(w))
+}
+
+/// The link that tells most: the deepest that is neither a mechanism nor aside; else the deepest.
+pub fn informative_link(failure: &Failure) -> Option<(usize, &FailureLink)> {
+    let links = || failure.links.iter().enumerate();
+    links().find(|(_, l)| !l.mechanism && !l.aside).or_else(|| links().find(|(_, l)| !l.aside)).or_else(|| links().next())
+}
+
+/// A failure that the catalogue has no words for: the program's own start-up code raised.
+fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
+    let mut candidate = Candidate {
+        key: "startup_exception".parse().ok()?,
+        culprit: None,
+        component: None,
+        event: index,
+        at: matched.at.clone(),
+        pattern: None,
+        ambiguous_with: Vec::new(),
+        weights: Vec::new(),
+        terminal: true,
+    };
+    candidate.add("most lines are not the cause", PRIOR);
+    match &matched.failure {
+        Some(failure) => {
+            let (_, link) = informative_link(failure)?;
+            candidate.at = link.at.clone();
+            candidate.component.clone_from(&link.component);
+            candidate.culprit = Some(culprit_of(link));
+            if link.mechanism {
+                candidate.add("only a mechanism is shown (timed out, cancelled)", -2.0);
+            } else if link.component.is_some() && link.in_app.is_none() {
+                candidate.add("raised inside a client library, words unknown", -1.0);
+            } else if language_error(&link.type_name) {
+                candidate.add("an error of the language in the program's own code", 1.6);
+                candidate.add("root of its chain", 1.5);
+            } else {
+                candidate.add("an exception that no rule knows", 0.6);
+                candidate.add("root of its chain", 1.5);
+            }
+        }
+        None => {
+            candidate.culprit = Some(crate::attempt::cut(first_line(&matched.says), 100).to_owned());
+            let vague = is_vague(&matched.says);
+            candidate.add(
+                if vague { "says that it failed, not why" } else { "the program's own error, words unknown" },
+                if vague { -2.5 } else { 0.0 },
+            );
+        }
+    }
+    match matched.severity {
+        Some(Severity::Critical) => candidate.add("critical by its own level", 0.8),
+        Some(Severity::Error) => candidate.add("an error by its own level", 0.3),
+        _ => {}
+    }
+    Some(candidate)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim()
+}
+
+/// Does a message only say that something failed?
+fn is_vague(message: &str) -> bool {
+    let head = first_line(message).to_ascii_lowercase();
+    let told = head
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.len() > 3)
+        .filter(|word| {
+            !matches!(
+                *word,
+                "failed" | "failure" | "error" | "fatal" | "startup" | "start" | "started" | "starting" | "exiting" | "exit" | "application"
+                    | "service" | "server" | "boot" | "could" | "cannot" | "with" | "code" | "status" | "initialization" | "initialize"
+                    | "process" | "main" | "aborting" | "unable" | "during" | "critical" | "panic" | "unexpected" | "occurred" | "while"
+            )
+        })
+        .count();
+    told < 2
+}
+
+/// Exceptions of the languages themselves: the program's own code is wrong, or what it was given.
+fn language_error(type_name: &str) -> bool {
+    let last = type_name.rsplit(['.', ':']).next().unwrap_or(type_name);
+    matches!(
+        last,
+        "KeyError" | "IndexError" | "TypeError" | "AttributeError" | "NameError" | "ValueError" | "ZeroDivisionError" | "AssertionError"
+            | "UnboundLocalError" | "NotImplementedError" | "RecursionError" | "RangeError" | "ReferenceError" | "NullPointerException"
+            | "IllegalArgumentException" | "IllegalStateException" | "IndexOutOfBoundsException" | "ArrayIndexOutOfBoundsException"
+            | "ClassCastException" | "NumberFormatException" | "ArithmeticException" | "UnsupportedOperationException" | "NoMethodError"
+            | "ArgumentError" | "ArgumentException" | "NullReferenceException" | "InvalidOperationException" | "panic"
+    )
+}
+
+fn culprit_of(link: &FailureLink) -> String {
+    let message = first_line(&link.message);
+    let what = match (link.type_name.as_str(), message) {
+        ("", message) => message.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, message) => format!("{name}: {message}"),
+    };
+    match &link.in_app {
+        Some(frame) => format!("{} in {frame}", crate::attempt::cut(&what, 70)),
+        None => crate::attempt::cut(&what, 110).to_owned(),
+    }
+}
+
+/// Links of earlier lines to the failure that ended the attempt.
+fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
+    let Some(terminal) = reading.terminal else { return };
+    let Some(end) = reading.matched(terminal) else { return };
+    let terminal_component = end.failure.as_ref().and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
+    let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal).map(|c| c.key.clone()).collect();
+    let shown = candidates.iter().filter(|c| c.event == terminal).map(Candidate::score).fold(f64::MIN, f64::max);
+    let open = shown < 0.5; // the terminal failure does not say what caused it
+    for candidate in candidates.iter_mut().filter(|c| c.event != terminal) {
+        let component = candidate.component.clone();
+        if component.is_some() && component == terminal_component && open {
+            candidate.add(format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()), 2.4);
+        }
+        if own.iter().any(|key| *key != candidate.key && catalogue.cause(&candidate.key).is_some_and(|c| c.explains.contains(key))) {
+            candidate.add("explains the failure that ended the attempt", 1.2);
+        }
+        if own.contains(&candidate.key) {
+            candidate.add("the failure that ended the attempt says the same", 1.5);
+        } else if candidate.culprit.as_deref().is_some_and(|c| c.len() >= 5 && end.says.contains(c)) {
+            candidate.add("the failure that ended the attempt names the same culprit", 1.2);
+        }
+    }
+}
+
+/// Where in the course of the attempt it stands.
+fn course(candidate: &mut Candidate, reading: &Reading) {
+    let after = reading.progress_after[candidate.event];
+    let terminal = reading.terminal == Some(candidate.event);
+    candidate.terminal = terminal;
+    match after {
+        0 if terminal => candidate.add("the last failure before the end", 2.5),
+        0 => candidate.add("nothing went on after it", 0.8),
+        1..=2 if terminal => candidate.add("the last failure, little followed", 0.8),
+        n => candidate.add(format!("the program went on after it ({n} lines)"), -1.2 - 0.25 * (n.min(8) as f64)),
+    }
+    let Some(ready) = reading.attempt.events.iter().rposition(|e| {
+        matches!(e.kind, EventKind::ChildNotified { stage, .. } if stage >= tminus_core::vocabulary::Stage::Listening)
+    }) else {
+        return;
+    };
+    if candidate.event < ready {
+        candidate.add("the program became ready after it", -4.0);
+    }
+}
+
+/// Does it explain how the attempt ended?
+fn explains_end(candidate: &mut Candidate, reading: &Reading) {
+    let end = &reading.end;
+    let fits_code = match (candidate.key.as_str(), end.code) {
+        ("command_not_found", Some(127)) | ("exec_format_error" | "permission_denied", Some(126)) => true,
+        _ => false,
+    };
+    if fits_code {
+        candidate.add(format!("exit code {} says the same", end.code.unwrap_or_default()), 1.0);
+    }
+    let by_kill = matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
+    if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
+        candidate.add("a program does not kill itself: the signal came from outside", -3.0);
+    }
+    if end.alive {
+        candidate.add("the process was still alive", -0.5);
+    }
+}
+
+fn is_probe_failure(notice: tminus_core::event::Notice) -> bool {
+    matches!(notice, tminus_core::event::Notice::StartupProbeFailed | tminus_core::event::Notice::LivenessProbeFailed)
+}
+
+/// One candidate per key and culprit: the strongest, credited for coming back until the end.
+fn strongest_of_each(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut best: Vec<(Candidate, u32)> = Vec::new();
+    for candidate in candidates {
+        match best.iter_mut().find(|(b, _)| b.key == candidate.key && same_culprit(&b.culprit, &candidate.culprit)) {
+            Some((kept, times)) => {
+                *times += 1;
+                if candidate.score() >= kept.score() {
+                    *kept = candidate;
+                }
+            }
+            None => best.push((candidate, 1)),
+        }
+    }
+    best.into_iter()
+        .map(|(mut candidate, times)| {
+            if times > 1 {
+                candidate.add(format!("said {times} times in this attempt"), 0.4);
+            }
+            candidate
+        })
+        .collect()
+}
+
+/// Culprits are the same when either is unknown or they are equal but for case and quotes.
+pub fn same_culprit(a: &Option<String>, b: &Option<String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => normal(a) == normal(b),
+        _ => true,
+    }
+}
+
+/// A culprit for comparison.
+pub fn normal(culprit: &str) -> String {
+    culprit.chars().filter(|c| !matches!(c, '"' | '\'' | '`' | ' ')).flat_map(char::to_lowercase).collect()
+}
