@@ -15,7 +15,7 @@ mod schema;
 #[path = "src/catalogue/template.rs"]
 mod template;
 #[allow(dead_code)]
-#[path = "src/catalogue/validate.rs"]
+#[path = "src/catalogue/validate/mod.rs"]
 mod validate;
 
 use std::io;

@@ -463,6 +463,8 @@ pub struct FailureLink {
     pub component: Option<String>,
     /// The deepest frame of the program's own code.
     pub in_app: Option<String>,
+    /// The innermost call of a library: what a timeout was waiting in.
+    pub waited_in: Option<String>,
     /// The line that names the failure.
     pub at: LogRef,
 }

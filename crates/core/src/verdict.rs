@@ -52,6 +52,9 @@ pub struct Verdict {
     pub attempts: Vec<AttemptSummary>,
     /// What the input covers.
     pub coverage: Coverage,
+    /// Every cited place, by id: what `whys`, `changes` and `ruled_out` refer to, too.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
 }
 
 /// What produced a verdict.

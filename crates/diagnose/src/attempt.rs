@@ -19,6 +19,10 @@ use tminus_core::vocabulary::{Severity, Stage};
 const SAYS_MAX: usize = 4_096;
 /// Longest line kept as a reference, bytes.
 const LINE_MAX: usize = 800;
+/// Most addresses kept of one attempt.
+const TARGETS_MAX: usize = 32;
+/// Most lines of one cited passage.
+const PASSAGE_LINES: usize = 4;
 /// Most links of one chain that are kept.
 const LINKS_MAX: usize = 16;
 
@@ -43,6 +47,17 @@ pub struct Attempt {
     pub records: u64,
     /// Does the input show its beginning?
     pub begins: bool,
+    /// Addresses that its lines name.
+    pub targets: Vec<Target>,
+}
+
+/// An address that a line names (`host:port`), with the dependency that its port belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `host:port`.
+    pub name: String,
+    /// Dependency.
+    pub component: Option<String>,
 }
 
 /// Turns items into events.
@@ -70,6 +85,7 @@ impl Reader<'_> {
             first_row: items.first().map(Item::first_row),
             records: items.len() as u64,
             begins: exit.is_some_and(|exit| exit.started.is_some()),
+            targets: Vec::new(),
         };
         let mut log = EventLog::new(attempt_id(key, first, items), exit.and_then(|e| e.started).or(first));
         log.push(
@@ -87,6 +103,9 @@ impl Reader<'_> {
         for (index, item) in items.iter().enumerate() {
             let begins = item.is(Mark::PlatformStarting) || (item.is(Mark::Start) && index < 30);
             attempt.begins |= begins;
+            if attempt.targets.len() < TARGETS_MAX {
+                self.targets(item, &mut attempt.targets);
+            }
             self.read(item, &mut log);
         }
         attempt.events = log.events;
@@ -107,6 +126,9 @@ impl Reader<'_> {
                 self.output(item)
             };
             return log.push(item.at, kind);
+        }
+        if item.is(Mark::WorkerStart) {
+            log.push(item.at, EventKind::ChildSpawned { pid: None, at: Some(self.at(item, 0)) });
         }
         if let Some(stage) = reached(item) {
             log.push(item.at, EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) });
@@ -215,7 +237,7 @@ impl Reader<'_> {
                     pattern: pattern.id.clone(),
                     culprit: self.catalogue.culprit(hit, &item.text).map(|c| self.redactor.clean(&c).into_owned()),
                     link: link.map(|link| link as u32),
-                    at: self.at(item, hit.start),
+                    at: self.passage(item, hit.start, link.map_or(item.text.len(), |link| links[link].1)),
                 })
             })
             .collect()
@@ -245,14 +267,26 @@ impl Reader<'_> {
                     type_name: link.type_name.clone(),
                     message: self.redactor.clean(&bounded(&link.whole)).into_owned(),
                     mechanism: link.mechanism,
-                    aside: link.incidental || link.relation == Some(Relation::Suppressed),
+                    aside: is_aside(link, chain),
                     component: component.map(str::to_owned),
                     in_app: link.application.as_ref().map(place_of),
+                    waited_in: link.third_party.as_ref().or(link.deepest.as_ref()).map(|f| format!("{} {}", f.function, f.file)),
                     at: self.at(item, offset),
                 }
             })
             .collect();
         Failure { language: language_name(chain.language).to_owned(), links, truncated: chain.truncated }
+    }
+
+    /// Addresses that an item names.
+    fn targets(&self, item: &Item, out: &mut Vec<Target>) {
+        for (host, port) in crate::address::host_ports(cut(&item.text, SAYS_MAX)) {
+            let component = self.catalogue.component_of_port(port).map(str::to_owned);
+            let name = format!("{host}:{port}");
+            if component.is_some() && out.iter().all(|t| t.name != name) && out.len() < TARGETS_MAX {
+                out.push(Target { name, component });
+            }
+        }
     }
 
     /// The dependency that the innermost calls of a link belong to.
@@ -267,6 +301,20 @@ impl Reader<'_> {
         let record = &self.rows[item.row_at(offset)].record;
         let line = item.line_at(offset).trim();
         LogRef { source: record.source, line: record.line, text: self.redactor.clean(cut(line, LINE_MAX)).into_owned() }
+    }
+
+    /// The place of byte `offset` of an item, with the lines that follow it in the same message: a
+    /// message of several lines says what it says only as a whole.
+    fn passage(&self, item: &Item, offset: usize, end: usize) -> LogRef {
+        let mut place = self.at(item, offset);
+        let start = item.text[..offset].rfind('\n').map_or(0, |at| at + 1);
+        let rest = &item.text[start..end.max(start)];
+        let more = rest.lines().skip(1).map(str::trim_end).take_while(|line| !line.trim().is_empty()).take(PASSAGE_LINES - 1);
+        for line in more {
+            place.text.push('\n');
+            place.text.push_str(&self.redactor.clean(cut(line, LINE_MAX / 4)));
+        }
+        place
     }
 
     fn first_line(&self, item: &Item) -> String {
@@ -320,6 +368,14 @@ fn link_spans(item: &Item, chain: &Chain) -> Vec<(usize, usize)> {
         spans[*index] = (*from, to.max(from + 1));
     }
     spans
+}
+
+/// Never a cause: suppressed, or a lookup that failed on the way to the error that tells of it.
+fn is_aside(link: &Link, chain: &Chain) -> bool {
+    let outer = link.outer.and_then(|outer| chain.links.get(outer));
+    let lookup = matches!(link.short_type(), "KeyError" | "StopIteration" | "IndexError");
+    let told = outer.is_some_and(|outer| matches!(outer.short_type(), "AttributeError" | "ImproperlyConfigured" | "LookupError"));
+    link.incidental || link.relation == Some(Relation::Suppressed) || (lookup && told && link.relation == Some(Relation::Context))
 }
 
 fn language_name(language: Language) -> &'static str {

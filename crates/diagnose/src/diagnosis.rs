@@ -85,6 +85,7 @@ impl<'c> Diagnosis<'c> {
         let exits = self.options.exits.clone();
         let ordered = order::order(records, self.collector.inputs.len(), exits.as_ref());
         let lanes = lane::lanes(&ordered.rows);
+        self.forget_foreign_revisions(&lanes.lanes);
         let items: Vec<Vec<Item>> = lanes.lanes.iter().map(|lane| self.items(&ordered.rows, lane)).collect();
         let reader = Reader { rows: &ordered.rows, catalogue: self.catalogue, redactor: &self.redactor };
         let target = self.target(&lanes.lanes, &items, &reader);
@@ -93,6 +94,16 @@ impl<'c> Diagnosis<'c> {
         self.complete(&mut attempts);
         let changes = changes::changes(&ordered.rows, &lanes.audit, &self.options.facts);
         self.write(&ordered, &attempts, &witnesses, &others, &changes, &target)
+    }
+
+    /// Rows and exits that name revisions in different ways (a replica set here, a release there)
+    /// cannot be told apart by them: then the exits' revisions are only kept for show.
+    fn forget_foreign_revisions(&mut self, lanes: &[Lane]) {
+        let Some(exits) = &mut self.options.exits else { return };
+        let known = |exit: &tminus_core::exits::Exit| lanes.iter().any(|lane| lane.key.revision.as_deref() == exit.revision.as_deref());
+        if lanes.iter().any(|lane| lane.key.revision.is_some()) && !exits.attempts.iter().any(known) {
+            exits.attempts.iter_mut().for_each(|exit| exit.revision = None);
+        }
     }
 
     fn items<'r>(&self, rows: &'r [Row], lane: &Lane) -> Vec<Item<'r>> {
@@ -111,7 +122,7 @@ impl<'c> Diagnosis<'c> {
         }
         let mut attempts = Vec::new();
         for (lane, items) in lanes.iter().zip(items) {
-            for cut in split::split(items, None, lane.key.revision.as_deref()) {
+            for cut in split::split(items, None, &lane.key) {
                 attempts.push(reader.attempt(&lane.key, None, &items[cut.items]));
             }
         }
@@ -127,7 +138,7 @@ impl<'c> Diagnosis<'c> {
         for (lane, items) in lanes.iter().zip(items) {
             let is_target = target.as_ref().is_none_or(|unit| *unit == Unit::of(&lane.key));
             let exits = exits.filter(|_| is_target);
-            for cut in split::split(items, exits, lane.key.revision.as_deref()) {
+            for cut in split::split(items, exits, &lane.key) {
                 let row = cut.exit.and_then(|index| exits?.attempts.get(index));
                 let attempt = reader.attempt(&lane.key, row, &items[cut.items]);
                 if !is_target {
@@ -253,6 +264,7 @@ fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
         first_row: None,
         records: 0,
         begins: true,
+        targets: Vec::new(),
     }
 }
 

@@ -156,7 +156,8 @@ fn same_epoch(a: &Finding, b: &Finding) -> bool {
 /// Is `finding` a consequence of `root`, about the same dependency?
 fn follows_from(root: &Finding, finding: &Finding, catalogue: &Catalogue) -> bool {
     let linked = catalogue.cause(&root.key).is_some_and(|entry| entry.explains.contains(&finding.key));
-    linked && (root.component == finding.component || root.component.is_none() || finding.component.is_none())
+    let same = root.component == finding.component || root.component.is_none() || finding.component.is_none();
+    linked && (same || root.layer == Layer::Resource)
 }
 
 /// Same revision and a similar course: may inherit a sibling's cause as `consistent_with`.

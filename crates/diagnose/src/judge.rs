@@ -173,9 +173,19 @@ fn corroborate(finding: &mut Finding, best: &Candidate, all: &[Candidate], readi
     use crate::finding::Cited;
     use tminus_core::event::LineRole;
     use tminus_core::verdict::Supports;
-    for other in all.iter().skip(1).filter(|c| c.key == best.key || c.event == best.event).take(2) {
+    for at in &best.also {
+        finding.cite(Cited::Log(at.clone(), None), Supports::Cause);
+    }
+    for other in all.iter().skip(1).filter(|c| c.key == best.key).take(2) {
         let at = reading.attempt.events[other.event].at;
         finding.cite(Cited::Log(other.at.clone(), at), Supports::Cause);
+    }
+    if best.mechanism {
+        // Earlier lines that name the operation and its limit tell more than the timeout itself.
+        let tells = |m: &tminus_core::event::Match| m.failure.is_none() && m.rules.is_empty() && m.says.to_ascii_lowercase().contains("timeout");
+        for (index, matched) in reading.matches().filter(|(index, m)| *index != best.event && tells(m)).take(2) {
+            finding.cite(Cited::Log(matched.at.clone(), reading.attempt.events[index].at), Supports::Cause);
+        }
     }
     for (index, matched) in reading.matches() {
         if matched.role == LineRole::Wrapper && index >= best.event {

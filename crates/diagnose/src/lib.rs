@@ -13,6 +13,7 @@
 //! words, [`judge`] decides or abstains, [`incident`] puts attempts together, [`verdict`] writes.
 //! Where to start reading: [`Diagnosis::verdict`], then [`weigh`].
 
+pub mod address;
 pub mod advice;
 pub mod attempt;
 pub mod calibrate;

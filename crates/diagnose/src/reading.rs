@@ -16,10 +16,11 @@ pub struct Reading<'a> {
     pub stage: Option<(Stage, Option<&'a LogRef>)>,
     /// How the process ended, as far as known.
     pub end: End<'a>,
-    /// Per event: lines of progress after it.
+    /// Per event: lines of progress after it, in its own round.
     pub progress_after: Vec<u64>,
-    /// The failure nearest to the end: index into the events.
-    pub terminal: Option<usize>,
+    /// The last failure of each round that ended: indices into the events. A round is the life of
+    /// one worker of a pre-fork master; most programs have one.
+    pub terminals: Vec<usize>,
     /// The phase that the program itself named.
     pub phase: Option<&'a str>,
     /// The platform's notices.
@@ -56,8 +57,9 @@ impl End<'_> {
 /// Reads the course of `attempt`.
 pub fn read(attempt: &Attempt) -> Reading<'_> {
     let end = end(attempt);
-    let progress_after = progress_after(attempt);
-    let terminal = terminal(attempt);
+    let rounds = rounds(attempt);
+    let progress_after = progress_after(attempt, &rounds);
+    let terminals = terminals(attempt, &rounds, end.alive);
     let stage = stage(attempt);
     let mut notices = Vec::new();
     let mut phase = None;
@@ -68,8 +70,8 @@ pub fn read(attempt: &Attempt) -> Reading<'_> {
             _ => {}
         }
     }
-    let outcome = outcome(attempt, &end, stage.map(|s| s.0), terminal, &progress_after, &notices);
-    Reading { attempt, outcome, stage, end, progress_after, terminal, phase, notices }
+    let outcome = outcome(attempt, &end, stage.map(|s| s.0), terminals.last().copied(), &progress_after, &notices);
+    Reading { attempt, outcome, stage, end, progress_after, terminals, phase, notices }
 }
 
 impl<'a> Reading<'a> {
@@ -134,12 +136,31 @@ fn end(attempt: &Attempt) -> End<'_> {
     end
 }
 
+/// The round of each event: a new one begins with a worker's start after a failure.
+fn rounds(attempt: &Attempt) -> Vec<usize> {
+    let (mut round, mut failed) = (0, false);
+    attempt
+        .events
+        .iter()
+        .map(|event| {
+            if failed && matches!(event.kind, EventKind::ChildSpawned { .. }) {
+                (round, failed) = (round + 1, false);
+            }
+            failed |= matched(&event.kind).is_some_and(is_failure);
+            round
+        })
+        .collect()
+}
+
 /// For each event the number of lines after it in which the program went on with its work. A retry,
 /// a wrapper, a consequence and a line of taking leave are none.
-fn progress_after(attempt: &Attempt) -> Vec<u64> {
+fn progress_after(attempt: &Attempt, rounds: &[usize]) -> Vec<u64> {
     let mut after = vec![0; attempt.events.len()];
     let mut count = 0;
     for (index, event) in attempt.events.iter().enumerate().rev() {
+        if rounds.get(index + 1).is_some_and(|next| *next != rounds[index]) {
+            count = 0;
+        }
         after[index] = count;
         count += match &event.kind {
             EventKind::ChildOutput { lines, .. } => *lines,
@@ -150,10 +171,25 @@ fn progress_after(attempt: &Attempt) -> Vec<u64> {
     after
 }
 
-/// The last failure of the program itself.
-fn terminal(attempt: &Attempt) -> Option<usize> {
-    let failing = |m: &Match| m.role == LineRole::Candidate && (m.failure.is_some() || !m.rules.is_empty() || m.severity >= Some(Severity::Error));
-    attempt.events.iter().rposition(|event| matched(&event.kind).is_some_and(failing))
+/// A failure of the program itself.
+fn is_failure(m: &Match) -> bool {
+    m.role == LineRole::Candidate && (m.failure.is_some() || !m.rules.is_empty() || m.severity >= Some(Severity::Error))
+}
+
+/// The last failure of each round. The last round of a process that is still alive has not ended.
+fn terminals(attempt: &Attempt, rounds: &[usize], alive: bool) -> Vec<usize> {
+    let last = rounds.last().copied().unwrap_or(0);
+    let mut terminals: Vec<usize> = Vec::new();
+    for (index, event) in attempt.events.iter().enumerate() {
+        if !matched(&event.kind).is_some_and(is_failure) || (alive && last > 0 && rounds[index] == last) {
+            continue;
+        }
+        match terminals.last_mut() {
+            Some(before) if rounds[*before] == rounds[index] => *before = index,
+            _ => terminals.push(index),
+        }
+    }
+    terminals
 }
 
 fn stage(attempt: &Attempt) -> Option<(Stage, Option<&LogRef>)> {

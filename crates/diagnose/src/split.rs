@@ -6,6 +6,7 @@
 
 use crate::catalogue::Mark;
 use crate::item::Item;
+use crate::lane::LaneKey;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tminus_core::Timestamp;
@@ -33,23 +34,24 @@ pub fn known_starts(exits: Option<&Exits>, revision: Option<&str>) -> Vec<Timest
     windows(exits, revision).into_iter().map(|window| window.from).collect()
 }
 
-/// Cuts `items` into attempts.
-pub fn split(items: &[Item], exits: Option<&Exits>, revision: Option<&str>) -> Vec<Cut> {
+/// Cuts `items` of the lane `key` into attempts.
+pub fn split(items: &[Item], exits: Option<&Exits>, key: &LaneKey) -> Vec<Cut> {
     if items.is_empty() {
         return Vec::new();
     }
+    let named = key.instance.is_some();
     let timed = items.iter().any(|item| item.at.is_some());
     match exits {
         Some(exits) if timed => {
-            let windows = windows(exits, revision);
+            let windows = windows(exits, key.revision.as_deref());
             let cuts = by_windows(items, &windows);
             if cuts.iter().any(|cut| cut.exit.is_some()) {
                 return cuts;
             }
-            by_words(items, None).into_iter().map(|items| Cut { items, exit: None }).collect()
+            by_words(items, None, named).into_iter().map(|items| Cut { items, exit: None }).collect()
         }
         Some(exits) => without_time(items, exits),
-        None => by_words(items, None).into_iter().map(|items| Cut { items, exit: None }).collect(),
+        None => by_words(items, None, named).into_iter().map(|items| Cut { items, exit: None }).collect(),
     }
 }
 
@@ -117,7 +119,7 @@ fn without_time(items: &[Item], exits: &Exits) -> Vec<Cut> {
     let want = exits.attempts.len();
     let mut order: Vec<usize> = (0..want).collect();
     order.sort_by_key(|&index| (exits.attempts[index].started, exits.attempts[index].attempt));
-    let pieces = by_words(items, Some(want));
+    let pieces = by_words(items, Some(want), false);
     let spare = pieces.len().saturating_sub(want);
     let skip = want.saturating_sub(pieces.len());
     pieces
@@ -128,13 +130,16 @@ fn without_time(items: &[Item], exits: &Exits) -> Vec<Cut> {
 }
 
 /// Cuts by what the program and the platform say; `want` is how many attempts there should be.
-fn by_words(items: &[Item], want: Option<usize>) -> Vec<Range<usize>> {
+///
+/// A silence alone separates attempts only where nothing else can: rows that name their instance
+/// come from a platform that also says when it starts and ends one.
+fn by_words(items: &[Item], want: Option<usize>, named: bool) -> Vec<Range<usize>> {
     let known = by_markers(items);
     let enough = |cuts: &[usize]| want.is_none_or(|want| cuts.len() + 1 == want);
     if !known.is_empty() && enough(&known) {
         return ranges(items.len(), &known);
     }
-    let recurring = by_recurrence(items, want);
+    let recurring = by_recurrence(items, want, !named);
     let best = if known.is_empty() || (enough(&recurring) && !recurring.is_empty()) { recurring } else { known };
     ranges(items.len(), &best)
 }
@@ -203,7 +208,7 @@ fn widest_gap(items: &[Item], begun: usize, banner: usize) -> Option<usize> {
 
 /// Indices at which the first line of an attempt comes back. A line qualifies when every time that
 /// it comes back, an end stands right before it: a failure, a word of ending, or a silence.
-fn by_recurrence(items: &[Item], want: Option<usize>) -> Vec<usize> {
+fn by_recurrence(items: &[Item], want: Option<usize>, silence_ends: bool) -> Vec<usize> {
     let mut places: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         if item.chain.is_none() {
@@ -215,7 +220,7 @@ fn by_recurrence(items: &[Item], want: Option<usize>) -> Vec<usize> {
         before.chain.is_some()
             || before.marks.iter().any(|mark| matches!(mark, Mark::Wrapper | Mark::Consequence | Mark::Stopping | Mark::Exited))
             || matches!((items[index].at, before.until), (Some(at), Some(until))
-                if at.as_millisecond() - until.as_millisecond() >= GAP_MS)
+                if silence_ends && at.as_millisecond() - until.as_millisecond() >= GAP_MS)
     };
     places
         .into_values()

@@ -50,7 +50,7 @@ pub struct Material<'a> {
 
 /// Writes the verdict.
 pub fn write(material: Material) -> Verdict {
-    let mut ids = Ids { sources: &material.sources, redactor: material.redactor, known: BTreeMap::new() };
+    let mut ids = Ids { sources: &material.sources, redactor: material.redactor, known: BTreeMap::new(), all: Vec::new() };
     let changes: Vec<Change> = material.changes.iter().enumerate().map(|(i, seen)| change(i, seen, &material, &mut ids)).collect();
     let causes: Vec<Cause> =
         material.incident.epochs.iter().enumerate().map(|(i, epoch)| cause(i, epoch, &material, &mut ids)).collect();
@@ -81,6 +81,7 @@ pub fn write(material: Material) -> Verdict {
         needed: material.needed.clone(),
         attempts: material.judged.iter().map(summary).collect(),
         coverage: material.coverage,
+        evidence: ids.all,
     }
 }
 
@@ -89,6 +90,7 @@ struct Ids<'a> {
     sources: &'a [String],
     redactor: &'a Redactor,
     known: BTreeMap<(String, u32, String), String>,
+    all: Vec<Evidence>,
 }
 
 impl Ids<'_> {
@@ -98,9 +100,15 @@ impl Ids<'_> {
             Cited::Fact { source, text } => (source.clone(), None, None, self.redactor.clean(text).into_owned()),
         };
         let text: String = text.chars().take(EVIDENCE_TEXT_MAX).collect();
-        let next = format!("e{}", self.known.len() + 1);
-        let id = self.known.entry((source.clone(), line.unwrap_or(0), text.clone())).or_insert(next).clone();
-        Evidence { id, source, line, at, text, supports }
+        let key = (source.clone(), line.unwrap_or(0), text.clone());
+        if let Some(id) = self.known.get(&key) {
+            return Evidence { id: id.clone(), source, line, at, text, supports };
+        }
+        let id = format!("e{}", self.known.len() + 1);
+        self.known.insert(key, id.clone());
+        let evidence = Evidence { id, source, line, at, text, supports };
+        self.all.push(evidence.clone());
+        evidence
     }
 
     fn source(&self, place: &LogRef) -> String {

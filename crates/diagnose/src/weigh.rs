@@ -15,6 +15,9 @@ use tminus_core::vocabulary::{CauseKey, Severity};
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
 
+/// Most further lines kept of one explanation.
+const ALSO_MAX: usize = 3;
+
 /// One explanation of one attempt.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -34,8 +37,14 @@ pub struct Candidate {
     pub ambiguous_with: Vec<CauseKey>,
     /// Terms.
     pub weights: Vec<Weight>,
+    /// Further lines that say the same.
+    pub also: Vec<LogRef>,
     /// Is it in the failure that ended the attempt?
     pub terminal: bool,
+    /// Does it only say that time ran out?
+    pub mechanism: bool,
+    /// Is it tied to that failure by more than order?
+    pub linked: bool,
 }
 
 impl Candidate {
@@ -60,6 +69,7 @@ pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
         candidates.extend(from_match(index, matched, reading, catalogue));
     }
     link_to_terminal(&mut candidates, reading, catalogue);
+    outer_explains_inner(&mut candidates, catalogue);
     for candidate in &mut candidates {
         course(candidate, reading);
         explains_end(candidate, reading);
@@ -99,12 +109,18 @@ fn from_rule(index: usize, hit: &RuleHit, matched: &Match, reading: &Reading, ca
         pattern: Some(pattern.id.clone()),
         ambiguous_with: pattern.ambiguous_with.clone(),
         weights: Vec::new(),
-        terminal: reading.terminal == Some(index),
+        terminal: reading.terminals.contains(&index),
+        linked: false,
+        also: Vec::new(),
+        mechanism: false,
     };
     candidate.add("most lines are not the cause", PRIOR);
     words(&mut candidate, pattern, catalogue);
     place_in_chain(&mut candidate, hit, matched);
     manner(&mut candidate, matched, hit);
+    if candidate.culprit.is_some() {
+        candidate.add("names what is at fault", 0.3);
+    }
     Some(candidate)
 }
 
@@ -131,6 +147,10 @@ fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
         candidate.add("suppressed or handled inside the chain", -2.0);
     } else if Some(link.0) == informative {
         candidate.add("root of its chain", 1.5);
+        if is_mechanism(link.1) {
+            candidate.mechanism = true;
+            candidate.add("says that time ran out, not why nothing came", -1.0);
+        }
     } else if informative.is_some_and(|root| link.0 < root) {
         candidate.add("below the informative link of its chain", 0.5);
     } else {
@@ -171,7 +191,19 @@ fn guesses(text: &str) -> bool {
 /// The link that tells most: the deepest that is neither a mechanism nor aside; else the deepest.
 pub fn informative_link(failure: &Failure) -> Option<(usize, &FailureLink)> {
     let links = || failure.links.iter().enumerate();
-    links().find(|(_, l)| !l.mechanism && !l.aside).or_else(|| links().find(|(_, l)| !l.aside)).or_else(|| links().next())
+    links().find(|(_, l)| !is_mechanism(l) && !l.aside).or_else(|| links().find(|(_, l)| !l.aside)).or_else(|| links().next())
+}
+
+/// Does a link only say that time ran out or that it was cancelled, in its type or its own words?
+fn is_mechanism(link: &FailureLink) -> bool {
+    let last = link.type_name.rsplit(['.', ':']).next().unwrap_or("");
+    link.mechanism || last.contains("Timeout") || speaks_of_time(first_line(&link.message))
+}
+
+/// "timed out" and its like: that a limit fired, not why nothing came.
+fn speaks_of_time(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["timeout", "timed out", "deadline exceeded", "not ready after", "incomplete after", "did not respond within"].iter().any(|w| message.contains(w))
 }
 
 /// A failure that the catalogue has no words for: the program's own start-up code raised.
@@ -186,6 +218,9 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
         ambiguous_with: Vec::new(),
         weights: Vec::new(),
         terminal: true,
+        linked: false,
+        also: Vec::new(),
+        mechanism: false,
     };
     candidate.add("most lines are not the cause", PRIOR);
     match &matched.failure {
@@ -194,10 +229,11 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
             candidate.at = link.at.clone();
             candidate.component.clone_from(&link.component);
             candidate.culprit = Some(culprit_of(link));
-            if link.mechanism {
-                candidate.add("only a mechanism is shown (timed out, cancelled)", -2.0);
-            } else if link.component.is_some() && link.in_app.is_none() {
-                candidate.add("raised inside a client library, words unknown", -1.0);
+            if is_mechanism(link) {
+                candidate.mechanism = true;
+                waited(&mut candidate, failure);
+            } else if link.component.is_some() && !language_error(&link.type_name) {
+                candidate.add("raised inside a client library, words unknown", 0.2);
             } else if language_error(&link.type_name) {
                 candidate.add("an error of the language in the program's own code", 1.6);
                 candidate.add("root of its chain", 1.5);
@@ -208,7 +244,7 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
         }
         None => {
             candidate.culprit = Some(crate::attempt::cut(first_line(&matched.says), 100).to_owned());
-            let vague = is_vague(&matched.says);
+            let vague = is_vague(&matched.says) || speaks_of_time(first_line(&matched.says));
             candidate.add(
                 if vague { "says that it failed, not why" } else { "the program's own error, words unknown" },
                 if vague { -2.5 } else { 0.0 },
@@ -221,6 +257,24 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
         _ => {}
     }
     Some(candidate)
+}
+
+/// A timeout or cancellation: what was it waiting in? Inside a client's own connecting code it is a
+/// connection that nobody answered.
+fn waited(candidate: &mut Candidate, failure: &Failure) {
+    candidate.add("only a mechanism is shown (timed out, cancelled)", -2.0);
+    let connecting = failure.links.iter().find(|link| {
+        let place = link.waited_in.as_deref().unwrap_or("").to_ascii_lowercase();
+        link.component.is_some() && ["connect", "dial", "handshake", "open_conn", "_initialize"].iter().any(|word| place.contains(word))
+    });
+    if let (Some(link), Ok(key)) = (connecting, "connect_timeout".parse()) {
+        let component = link.component.clone().unwrap_or_default();
+        candidate.key = key;
+        candidate.culprit = None;
+        candidate.component.clone_from(&link.component);
+        candidate.add(format!("it was waiting in {component}'s connecting code"), 2.8);
+        candidate.add("root of its chain", 1.0);
+    }
 }
 
 fn first_line(text: &str) -> &str {
@@ -273,21 +327,27 @@ fn culprit_of(link: &FailureLink) -> String {
 
 /// Links of earlier lines to the failure that ended the attempt.
 fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
-    let Some(terminal) = reading.terminal else { return };
+    let Some(&terminal) = reading.terminals.last() else { return };
     let Some(end) = reading.matched(terminal) else { return };
     let terminal_component = end.failure.as_ref().and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
-    let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal).map(|c| c.key.clone()).collect();
-    let shown = candidates.iter().filter(|c| c.event == terminal).map(Candidate::score).fold(f64::MIN, f64::max);
-    let open = shown < 0.5; // the terminal failure does not say what caused it
-    for candidate in candidates.iter_mut().filter(|c| c.event != terminal) {
+    let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
+    // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
+    let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
+    for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some()) {
         let component = candidate.component.clone();
         if component.is_some() && component == terminal_component && open {
+            candidate.linked = true;
             candidate.add(format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()), 2.4);
+        }
+        if open && !candidate.linked && stands_right_before(candidate, terminal, reading) {
+            candidate.linked = true;
+            candidate.add("stands right before an end that does not say why", 1.6);
         }
         if own.iter().any(|key| *key != candidate.key && catalogue.cause(&candidate.key).is_some_and(|c| c.explains.contains(key))) {
             candidate.add("explains the failure that ended the attempt", 1.2);
         }
         if own.contains(&candidate.key) {
+            candidate.linked = true;
             candidate.add("the failure that ended the attempt says the same", 1.5);
         } else if candidate.culprit.as_deref().is_some_and(|c| c.len() >= 5 && end.says.contains(c)) {
             candidate.add("the failure that ended the attempt names the same culprit", 1.2);
@@ -295,15 +355,59 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     }
 }
 
+/// Inside one failure text: a cause that explains another one there is the cause, wherever it stands
+/// (a client that gives up on a timeout closes the connection itself, and lists that as its cause).
+fn outer_explains_inner(candidates: &mut [Candidate], catalogue: &Catalogue) {
+    let explained: Vec<(usize, CauseKey, CauseKey)> = candidates
+        .iter()
+        .filter(|c| c.pattern.is_some() && c.ambiguous_with.is_empty())
+        .flat_map(|c| {
+            let explains = catalogue.cause(&c.key).map(|entry| entry.explains.as_slice()).unwrap_or_default();
+            explains.iter().map(move |key| (c.event, c.key.clone(), key.clone()))
+        })
+        .collect();
+    let present: Vec<(usize, CauseKey)> = candidates.iter().map(|c| (c.event, c.key.clone())).collect();
+    for (event, by, key) in explained.into_iter().filter(|(event, _, key)| present.contains(&(*event, key.clone()))) {
+        for candidate in candidates.iter_mut().filter(|c| c.event == event) {
+            if candidate.key == by {
+                candidate.add(format!("explains {key}, which stands in the same failure"), 1.0);
+            } else if candidate.key == key {
+                candidate.add(format!("explained by {by} in the same failure"), -1.5);
+            }
+        }
+    }
+}
+
+/// Is there nothing but failures between a candidate and the end, at most three of them?
+fn stands_right_before(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
+    candidate.event < terminal
+        && terminal - candidate.event <= 3
+        && (candidate.event + 1..terminal).all(|index| reading.matched(index).is_some())
+}
+
+/// Later failures of other kinds: a program that fails at something else afterwards went on.
+fn later_failures(candidate: &Candidate, reading: &Reading) -> u64 {
+    let other = |m: &Match| m.role == LineRole::Candidate && m.rules.iter().all(|hit| hit.cause != candidate.key) && !embeds(m, candidate);
+    let until = reading.terminals.iter().copied().find(|t| *t >= candidate.event).unwrap_or(candidate.event);
+    (candidate.event + 1..=until).filter(|&index| reading.matched(index).is_some_and(other)).count() as u64
+}
+
+/// Does a later failure repeat the words of a candidate?
+fn embeds(matched: &Match, candidate: &Candidate) -> bool {
+    let words = first_line(&candidate.at.text);
+    words.len() >= 12 && matched.says.contains(words)
+}
+
 /// Where in the course of the attempt it stands.
 fn course(candidate: &mut Candidate, reading: &Reading) {
-    let after = reading.progress_after[candidate.event];
-    let terminal = reading.terminal == Some(candidate.event);
+    let after = reading.progress_after[candidate.event] + if candidate.linked { 0 } else { later_failures(candidate, reading) };
+    let terminal = reading.terminals.contains(&candidate.event);
     candidate.terminal = terminal;
     match after {
         0 if terminal => candidate.add("the last failure before the end", 2.5),
         0 => candidate.add("nothing went on after it", 0.8),
         1..=2 if terminal => candidate.add("the last failure, little followed", 0.8),
+        _ if candidate.linked => candidate.add("the program went on, and ended waiting for the same", 0.4),
         n => candidate.add(format!("the program went on after it ({n} lines)"), -1.2 - 0.25 * (n.min(8) as f64)),
     }
     let Some(ready) = reading.attempt.events.iter().rposition(|e| {
@@ -346,9 +450,17 @@ fn strongest_of_each(candidates: Vec<Candidate>) -> Vec<Candidate> {
         match best.iter_mut().find(|(b, _)| b.key == candidate.key && same_culprit(&b.culprit, &candidate.culprit)) {
             Some((kept, times)) => {
                 *times += 1;
-                if candidate.score() >= kept.score() {
-                    *kept = candidate;
-                }
+                let later = candidate.event > kept.event;
+                let (mut winner, loser) = match candidate.score().total_cmp(&kept.score()) {
+                    std::cmp::Ordering::Greater => (candidate, kept.clone()),
+                    std::cmp::Ordering::Equal if later => (candidate, kept.clone()),
+                    _ => (kept.clone(), candidate),
+                };
+                winner.culprit = winner.culprit.or(loser.culprit);
+                winner.also.push(loser.at);
+                winner.also.extend(loser.also);
+                winner.also.truncate(ALSO_MAX);
+                *kept = winner;
             }
             None => best.push((candidate, 1)),
         }

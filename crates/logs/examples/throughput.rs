@@ -14,9 +14,6 @@ struct Count {
 impl Sink for Count {
     fn record(&mut self, record: Record) {
         self.text += record.text.len();
-        if std::env::var_os("SHOW").is_some() {
-            println!("{record:?}");
-        }
     }
     fn skipped(&mut self, skipped: Skipped) {
         self.skipped.push(skipped);

@@ -3,15 +3,22 @@
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
+/// Bytes as text; what is no UTF-8 becomes the replacement character. Faster than the standard
+/// library's way for what is UTF-8, which is nearly everything.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// How an escape character is spelled out by encoders that escaped it once too often.
 const SPELLED_ESCAPES: [&str; 5] = ["\\u001b[", "\\u001B[", "\\x1b[", "\\033[", "#033["];
 
 /// `text` without terminal control sequences (also those that an encoder spelled out), without
 /// NUL, without line ends at its end.
 pub(crate) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let spelled = memmem::find(bytes, b"1b[").or_else(|| memmem::find(bytes, b"1B[")).or_else(|| memmem::find(bytes, b"033["));
-    if spelled.is_none() && memchr::memchr2(0x1b, 0, bytes).is_none() {
+    if !has_control(&text) {
         return trim_end(text);
     }
     let mut out = String::with_capacity(text.len());
@@ -29,6 +36,18 @@ pub(crate) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
         rest = &rest[control.max(if control == 0 { c.len_utf8() } else { 0 })..];
     }
     trim_end(Cow::Owned(out))
+}
+
+/// Whether there may be anything to remove; the common answer is no.
+fn has_control(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let spelled = || ["1b[", "1B[", "\\033["].iter().any(|mark| text.contains(mark));
+    let hash = || memchr(b'#', bytes).is_some() && text.contains("#033[");
+    match memchr::memchr3(0x1b, 0, b'\\', bytes).map(|at| bytes[at]) {
+        Some(b'\\') => memchr::memchr2(0x1b, 0, bytes).is_some() || spelled() || hash(),
+        Some(_) => true,
+        None => hash(),
+    }
 }
 
 fn trim_end(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -85,7 +104,7 @@ fn spelled_sequence(text: &str) -> usize {
 /// which `\n` begins indented lines or a traceback. A `\n` before a closing quote stays, because
 /// there it shows what a value contains.
 pub(crate) fn undouble(text: Cow<'_, str>) -> Cow<'_, str> {
-    if memmem::find(text.as_bytes(), b"\\n").is_none() || text.contains('\n') {
+    if memchr(b'\\', text.as_bytes()).is_none() || memchr(b'\n', text.as_bytes()).is_some() {
         return text;
     }
     let lines = ["\\n ", "\\n\\t", "\\n\\n", "\\n("].iter().any(|mark| text.contains(mark));

@@ -20,6 +20,11 @@ pub(crate) struct Columns<'a> {
 /// Words of Postgres that stand in the level column and are no severity of their own.
 const CONTINUATIONS: [&str; 5] = ["DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUERY"];
 
+/// Level words that also count in lower case at the very start of a line, with a colon.
+const ALONE: [&str; 14] = [
+    "error", "err", "warn", "warning", "info", "debug", "trace", "fatal", "panic", "crit", "critical", "fail", "dbug", "trce",
+];
+
 /// Reads the columns at the start of `line`.
 pub(crate) fn columns(line: &str) -> Columns<'_> {
     let mut walk = Walk { line, at: 0, found: Columns::default(), level_seen: false, columns: 0 };
@@ -34,6 +39,7 @@ pub(crate) fn columns(line: &str) -> Columns<'_> {
     if line.starts_with('\t') {
         return walk.found;
     }
+    walk.nest();
     while walk.columns < 10 && walk.column() {
         walk.columns += 1;
     }
@@ -41,7 +47,18 @@ pub(crate) fn columns(line: &str) -> Columns<'_> {
         walk.logger();
     }
     walk.found.message = walk.at;
+    if walk.at == 0 {
+        walk.found.stamp = access_stamp(line);
+    }
     walk.found
+}
+
+/// The stamp of an access log, which stands behind the client: `10.0.0.1 - - [22/Nov/2026:06:00:00 +0000] "GET`.
+fn access_stamp(line: &str) -> Option<Stamp> {
+    let open = line.bytes().take(120).position(|b| b == b'[')?;
+    let inside = line.get(open + 1..)?;
+    let (stamp, used) = time::stamp(inside).filter(|_| open > 0)?;
+    inside[used..].starts_with("] \"").then_some(stamp)
 }
 
 struct Walk<'a> {
@@ -71,6 +88,17 @@ impl<'a> Walk<'a> {
             b'|' | b'-' if self.columns > 0 => self.separator(),
             b'#' | b'*' | b'.' | b'-' if self.columns > 0 => self.redis_level(),
             _ => false,
+        }
+    }
+
+    /// `[Nest] 37  - ` stands before the stamp.
+    fn nest(&mut self) {
+        if let Some(rest) = self.line.strip_prefix("[Nest] ") {
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            if let Some(rest) = rest.strip_prefix("- ") {
+                self.at = self.line.len() - rest.len();
+                self.columns = 1;
+            }
         }
     }
 
@@ -166,7 +194,7 @@ impl<'a> Walk<'a> {
         let upper = word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         let lower = word.bytes().all(|b| b.is_ascii_lowercase());
         let stands = match next {
-            Some(b':') => upper || lower || self.columns > 0,
+            Some(b':') => upper || self.columns > 0 || ALONE.contains(&word),
             Some(b'\t') => upper || lower,
             // Lower case words without a mark are words.
             Some(b' ') => upper && (self.columns > 0 || word != "LOG"),
@@ -330,7 +358,10 @@ fn bare_level(word: &str) -> Option<Severity> {
     if word.len() < 3 || word.len() > 13 || !word.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    Severity::read(word)
+    match word {
+        "dbug" | "trce" => Some(Severity::Debug),
+        _ => Severity::read(word),
+    }
 }
 
 #[cfg(test)]
@@ -373,6 +404,9 @@ mod tests {
             ("2026-11-22T06:00:00.123Z\terror\tdb/pool.go:12\tdial failed", Some(Error), None, "db/pool.go:12\tdial failed"),
             ("[2026-11-22T06:00:00,123][WARN ][o.e.n.Node               ] [n1] slow", Some(Warning), Some("o.e.n.Node"), "slow"),
             ("2026-11-22 06:00:00.123456+00:00 [info] <0.9.0> started", Some(Info), None, "<0.9.0> started"),
+            ("[Nest] 37  - 11/22/2026, 6:00:00 AM     LOG [NestFactory] Starting", Some(Info), Some("NestFactory"), "Starting"),
+            ("fail: Microsoft.Hosting[1]", Some(Error), None, "Microsoft.Hosting[1]"),
+            ("panic: runtime error: index out of range", Some(Critical), None, "runtime error: index out of range"),
             ("DEBUG: pool opened", Some(Debug), None, "pool opened"),
         ] {
             let found = columns(line);
@@ -395,6 +429,8 @@ mod tests {
             "[boot] fatal: AggregateError [ECONNREFUSED]: ",
             "[boot] optional module dd-trace not available: MODULE_NOT_FOUND",
             "starting: error budget 1 %",
+            "config: loaded",
+            "note: run with `RUST_BACKTRACE=1`",
             "10 errors found",
             "127.0.0.1 - - [22/Nov/2026:06:00:00 +0000] \"GET /error HTTP/1.1\" 500",
             "2026-11-22 06:00:00 Error connecting to database",

@@ -8,6 +8,7 @@ use crate::{
     intern::{Interner, Memo},
     json::Object,
     json_logger::{self, Moment, Said},
+    logfmt,
     time::{Clockwork, Stamp},
 };
 use std::{borrow::Cow, sync::Arc};
@@ -120,17 +121,25 @@ impl<'s> Emitter<'s> {
         self.plain(draft, text);
     }
 
-    /// Finishes a row with text in which columns may stand.
+    /// Finishes a row with text in which columns or pairs may stand.
     fn plain(&mut self, mut draft: Draft, text: String) {
         let first = text.split('\n').next().unwrap_or_default();
         let found = columns::columns(first);
-        if draft.record.severity.is_none() || draft.severity_of_stream {
-            draft.record.severity = found.severity;
+        let pairs = if found.message == 0 { logfmt::read(first) } else { None };
+        if pairs.is_some() && draft.format == "text" {
+            draft.format = "logfmt";
         }
-        if let (None, Some(logger)) = (&draft.record.detail.logger, found.logger) {
+        let (severity, logger, time) = match &pairs {
+            Some(pairs) => (pairs.severity, pairs.logger, pairs.time),
+            None => (found.severity, found.logger, found.stamp.map(Moment::Stamp)),
+        };
+        if draft.record.severity.is_none() || draft.severity_of_stream {
+            draft.record.severity = severity;
+        }
+        if let (None, Some(logger)) = (&draft.record.detail.logger, logger) {
             draft.record.detail.logger = Some(self.interner.name(logger));
         }
-        if let Some(at) = found.stamp.and_then(|stamp| self.clockwork.resolve(stamp)) {
+        if let Some(at) = time.and_then(|moment| self.resolve(moment)) {
             draft.program_time(at);
         }
         draft.record.text = text;
@@ -180,7 +189,10 @@ impl<'s> Emitter<'s> {
 
     fn resolve(&mut self, moment: Moment) -> Option<At> {
         match moment {
-            Moment::Complete(time) => Some(At { time, clock: Clock::Text }),
+            Moment::Complete(time) => {
+                self.clockwork.seen(time);
+                Some(At { time, clock: Clock::Text })
+            }
             Moment::Stamp(stamp) => self.clockwork.resolve(stamp),
         }
     }

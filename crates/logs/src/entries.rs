@@ -48,20 +48,24 @@ impl Entries {
         }
         let said = json_logger::read(&object);
         // A wrapper may have a message of its own; a row inside one says when it was written.
-        let sure = json_logger::moment(&object).is_some() || object.has("log_line");
-        if !sure || said.is_none() {
+        let timed = json_logger::moment(&object).is_some() || object.has("log_line");
+        if !timed || said.is_none() {
             for (_, field) in object.fields() {
                 any |= (field.is_object() || field.is_array()) && self.nested(field, doc, base, out, depth + 1);
             }
         }
-        match said.filter(|_| !any && (sure || depth == 0)) {
-            Some(said) => {
-                let draft = logger_row(&object, base, out);
-                out.said(draft, said, |part| doc.line_of(part));
-                true
-            }
-            None => any,
+        if any {
+            return true;
         }
+        // A row without a message (an access log) is its own text.
+        let said = said.filter(|_| timed || depth == 0);
+        let Some(said) = said.or_else(|| json_logger::wordless(&object, value.0).filter(|_| depth == 0)) else {
+            return false;
+        };
+        let mut draft = logger_row(&object, base, out);
+        draft.record.detail.request = json_logger::request(&object);
+        out.said(draft, said, |part| doc.line_of(part));
+        true
     }
 
     /// Emits the object as a row, if it is certainly one by its keys.

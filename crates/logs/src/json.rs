@@ -228,6 +228,11 @@ fn unicode_escape(text: &str) -> (Option<char>, usize) {
     }
 }
 
+/// Whether `text` is exactly one JSON value.
+pub(crate) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
+}
+
 /// `text` with what commonly keeps hand-edited or careless JSON from being read put right: raw
 /// control characters in strings, unknown escapes, `NaN` and `Infinity`, commas before a closing
 /// bracket. Line breaks stay where they are.

@@ -10,7 +10,7 @@ use crate::{
     time::{self, Stamp},
 };
 use std::borrow::Cow;
-use tminus_core::{Timestamp, vocabulary::Severity};
+use tminus_core::{Timestamp, record::Request, vocabulary::Severity};
 
 /// What such a row says.
 pub(crate) struct Said<'a> {
@@ -85,6 +85,25 @@ pub(crate) fn read<'a>(object: &Object<'a>) -> Option<Said<'a>> {
     keep_new(&message, &mut more);
     let logger = all().find_map(|o| o.text(LOGGER));
     Some(Said { message, place, more, severity: level, logger, time })
+}
+
+/// A row that has a level or a stamp and no message: its text is the object as it stands.
+pub(crate) fn wordless<'a>(object: &Object<'a>, place: &'a str) -> Option<Said<'a>> {
+    let (severity, time) = (level(object), moment(object));
+    if severity.is_none() && time.is_none() {
+        return None;
+    }
+    Some(Said { message: Cow::Borrowed(place), place, more: Vec::new(), severity, logger: object.text(LOGGER), time })
+}
+
+/// The request that a row of an access log tells of.
+pub(crate) fn request(object: &Object<'_>) -> Option<Request> {
+    let inner = |key: &str| object.get(key).and_then(Value::object);
+    let (asked, answered) = (inner("req"), inner("res"));
+    let status = answered.as_ref().unwrap_or(object).any(&["status", "statusCode", "status_code"])?.scalar()?;
+    let status = status.parse().ok().filter(|status| (100..600).contains(status))?;
+    let url = asked.as_ref().unwrap_or(object).text(&["path", "url", "uri", "request_uri", "requestUrl", "request"])?;
+    Some(Request { status, url: url.into_owned() })
 }
 
 fn message<'a>(object: &Object<'a>) -> Option<(Cow<'a, str>, &'a str)> {

@@ -7,8 +7,8 @@
 //!
 //! Where to start reading: `reader` cuts the input into units. `lines` takes transports' prefixes
 //! off text (`prefix`), `entries` finds rows in JSON (`cloud_logging`, `journald`, `json_logger`,
-//! `container`). All of them end in `emit`, which reads what the program wrote (`columns`, `time`,
-//! `clean`) and makes the record.
+//! `container`). All of them end in `emit`, which reads what the program wrote (`columns`,
+//! `logfmt`, `time`, `clean`) and makes the record.
 
 mod audit;
 mod clean;
@@ -23,6 +23,7 @@ mod json;
 mod json_logger;
 mod kubernetes;
 mod lines;
+mod logfmt;
 mod prefix;
 mod python_repr;
 mod reader;

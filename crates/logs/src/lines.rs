@@ -45,6 +45,10 @@ impl Lines {
 
     /// Takes off a prefix that names the writer.
     fn writer<'a>(&self, text: &'a str, draft: &mut Draft, out: &mut Emitter<'_>) -> &'a str {
+        // A date is no name; most lines of containers begin with one.
+        if let [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/', ..] = text.as_bytes() {
+            return text;
+        }
         if let Some((writer, rest)) = prefix::kubectl(text) {
             draft.format = "kubectl-prefix";
             set_writer(draft, writer, out);

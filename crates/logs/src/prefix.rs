@@ -40,7 +40,7 @@ pub(crate) fn transport_stamp(line: &str) -> Option<(Timestamp, &str)> {
         return None;
     }
     let (stamp, rest) = line.split_once(' ').unwrap_or((line, ""));
-    let decimals = stamp.as_bytes()[20..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let decimals = stamp.as_bytes().get(20..)?.iter().take_while(|b| b.is_ascii_digit()).count();
     if decimals != 9 {
         return None;
     }
@@ -90,12 +90,14 @@ pub(crate) fn stern(line: &str) -> Option<(Writer<'_>, &str)> {
 /// `docker compose logs`: `NAME-1  | text`. Without a number at its end a name is only believed
 /// when `loose`, because tables look like that too.
 pub(crate) fn compose(line: &str, loose: bool) -> Option<(&str, &str)> {
-    let bar = line.as_bytes().iter().take(120).position(|b| *b == b'|')?;
-    let name = line[..bar].trim_end_matches(' ');
-    if name.len() == bar || name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b)) {
+    let bytes = line.as_bytes();
+    let length = bytes.iter().take(120).take_while(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(b)).count();
+    let padding = bytes[length..].iter().take(120).take_while(|b| **b == b' ').count();
+    if length == 0 || padding == 0 || bytes.get(length + padding) != Some(&b'|') {
         return None;
     }
-    let rest = &line[bar + 1..];
+    let name = &line[..length];
+    let rest = &line[length + padding + 1..];
     let rest = rest.strip_prefix(' ').or_else(|| rest.is_empty().then_some(""))?;
     (loose || is_replica(name)).then_some((name, rest))
 }
@@ -120,6 +122,10 @@ pub(crate) fn compose_service(name: &str) -> &str {
 
 /// `app-1 exited with code 3`, which compose says between the lines of containers.
 pub(crate) fn compose_exit(line: &str) -> Option<&str> {
+    // Nearly every line is something else: look at its last byte first.
+    if !line.ends_with(|c: char| c.is_ascii_digit() || c == ')') {
+        return None;
+    }
     let (name, code) = line.split_once(" exited with code ")?;
     let name = name.trim_end();
     let code = code.split_ascii_whitespace().next()?;

@@ -6,9 +6,10 @@
 
 use crate::{
     ReadError,
+    clean::lossy,
     emit::{Draft, Emitter},
     entries::Entries,
-    json::{Doc, Object, Value, repair},
+    json::{Doc, Value, is_json, repair},
     lines::Lines,
     scan::{Found, Scan},
     sniff::Manner,
@@ -19,11 +20,16 @@ use std::{borrow::Cow, io::Read};
 /// A line of text longer than this is cut; a JSON line longer than this is scanned piece by piece.
 const MAX_LINE: usize = 1 << 20;
 
+/// Bytes in which the first key of an array's elements is looked for.
+const KEY: usize = 128;
+
 /// Reads one input to its end.
 pub(crate) struct Reader<'s, R> {
     window: Window<R>,
     rows: Rows<'s>,
     max_document: usize,
+    /// A value has just ended: a comma here only separates it from the next.
+    after_value: bool,
     /// A document was cut off: lines that are only its brackets are not text.
     salvage: bool,
 }
@@ -32,7 +38,7 @@ impl<'s, R: Read> Reader<'s, R> {
     pub(crate) fn new(input: R, manner: Manner, max_document: u64, out: Emitter<'s>) -> Reader<'s, R> {
         let rows = Rows { lines: Lines::new(manner), entries: Entries::new(), out };
         let max_document = usize::try_from(max_document).unwrap_or(usize::MAX);
-        Reader { window: Window::new(input), rows, max_document, salvage: false }
+        Reader { window: Window::new(input), rows, max_document, after_value: false, salvage: false }
     }
 
     /// Reads everything; gives back what was counted.
@@ -40,6 +46,7 @@ impl<'s, R: Read> Reader<'s, R> {
         while let Some((indent, first)) = self.peek(0)? {
             match first {
                 b'\n' => self.window.consume(indent + 1),
+                b',' if self.after_value => self.window.consume(indent + 1),
                 b'{' => self.document(indent)?,
                 b'[' if self.is_array(indent)? => self.array(indent)?,
                 _ => self.text_line()?,
@@ -79,36 +86,56 @@ impl<'s, R: Read> Reader<'s, R> {
         }
     }
 
-    /// Whether the bracket at `at` opens an array of objects, and not a line such as `[boot] up`.
+    /// Whether the bracket at `at` opens an array of objects or an empty one, and not a line such
+    /// as `[boot] up`.
     fn is_array(&mut self, at: usize) -> Result<bool, ReadError> {
         let mut next = at + 1;
+        let mut in_object = false;
         loop {
             match self.peek(next)? {
                 Some((at, b'\n')) => next = at + 1,
-                Some((_, b'{')) => return Ok(true),
+                Some((at, b'{')) if !in_object => {
+                    in_object = true;
+                    next = at + 1;
+                }
+                Some((_, b'"' | b'}')) if in_object => return Ok(true),
+                Some((at, b']')) if !in_object => {
+                    let after = self.peek(at + 1)?.map(|(_, byte)| byte);
+                    return Ok(matches!(after, None | Some(b'\n' | b'[' | b',')));
+                }
                 _ => return Ok(false),
             }
         }
     }
 
-    /// An object that begins at `at`: on one line, or over several.
-    fn document(&mut self, at: usize) -> Result<(), ReadError> {
+    /// Reads the line if it is one whole JSON value (behind `at` blanks); false when it is not.
+    fn one_line(&mut self, at: usize) -> Result<bool, ReadError> {
         let line_break = self.window.line_break(MAX_LINE)?;
         let bytes = self.window.bytes();
-        if line_break.is_some() || bytes.len() <= MAX_LINE {
-            let end = line_break.unwrap_or(bytes.len());
-            let line = String::from_utf8_lossy(&bytes[at..end]);
-            let object = line.trim_end_matches([' ', '\t', '\r', ',']);
-            if object.ends_with('}') && self.rows.object(object, self.window.line()) {
-                self.window.consume(end + 1);
-                return Ok(());
-            }
+        if line_break.is_none() && bytes.len() > MAX_LINE {
+            return Ok(false);
         }
-        self.long_document(at)
+        let end = line_break.unwrap_or(bytes.len());
+        let line = lossy(&bytes[at..end]);
+        let value = line.trim_end_matches([' ', '\t', '\r', ',']);
+        if !value.ends_with(['}', ']']) {
+            return Ok(false);
+        }
+        match self.rows.value(value, self.window.line()) {
+            Held::Rows => {}
+            Held::Nothing if is_empty_array(value) => {}
+            Held::Nothing => self.rows.text(&lossy(&bytes[..end]), self.window.line()),
+            Held::NoJson => return Ok(false),
+        }
+        self.window.consume(end + 1);
+        Ok(true)
     }
 
-    /// Scans for the end of an object that is not one line.
-    fn long_document(&mut self, at: usize) -> Result<(), ReadError> {
+    /// An object that begins at `at`: on one line, or over several.
+    fn document(&mut self, at: usize) -> Result<(), ReadError> {
+        if self.one_line(at)? {
+            return Ok(());
+        }
         match self.scan(at)? {
             Found::End(end) => self.whole_document(at, end),
             Found::Broken(reason) => {
@@ -148,25 +175,31 @@ impl<'s, R: Read> Reader<'s, R> {
     fn whole_document(&mut self, at: usize, end: usize) -> Result<(), ReadError> {
         // Text may follow a value of one line: then the line is text.
         let after = self.peek(end)?.map(|(_, byte)| byte);
-        let text = String::from_utf8_lossy(&self.window.bytes()[at..end]);
-        let spans_lines = text.contains('\n');
-        if !spans_lines && !matches!(after, None | Some(b'\n' | b',' | b'{' | b'[')) {
+        let text = lossy(&self.window.bytes()[at..end]);
+        if !text.contains('\n') && !matches!(after, None | Some(b'\n' | b',' | b'{' | b'[')) {
             return self.text_line();
         }
         let number = self.window.line();
-        if !self.rows.object(&text, number) {
+        if !matches!(self.rows.value(&text, number), Held::Rows) {
             // Settings or an answer that the program printed: lines like any others.
             self.rows.text(&text, number);
         }
         self.window.consume(end);
-        while let Some((at, b',')) = self.peek(0)? {
-            self.window.consume(at + 1);
-        }
+        self.after_value = true;
         Ok(())
     }
 
     /// An array of objects that begins at `at`: each element is read as soon as it is complete.
     fn array(&mut self, at: usize) -> Result<(), ReadError> {
+        if self.one_line(at)? {
+            return Ok(());
+        }
+        // What breaks in its first element is no array but a line that begins like one.
+        if !matches!(self.scan_first(at)?, Found::End(_)) {
+            self.skipped("not a complete JSON array; kept as text");
+            return self.text_line();
+        }
+        let line = self.window.line();
         self.window.consume(at + 1);
         let mut first_key = Vec::new();
         loop {
@@ -178,14 +211,16 @@ impl<'s, R: Read> Reader<'s, R> {
                 Some((at, b'\n' | b',')) => self.window.consume(at + 1),
                 Some((at, b']')) => {
                     self.window.consume(at + 1);
+                    self.after_value = true;
                     return Ok(());
                 }
                 Some((at, _)) => {
                     self.window.consume(at);
                     if first_key.is_empty() {
+                        while self.window.bytes().len() < KEY && self.window.more()? {}
                         first_key = key_of(self.window.bytes());
                     }
-                    if !self.element(&first_key)? {
+                    if !self.element(&first_key, line)? {
                         return Ok(());
                     }
                 }
@@ -193,11 +228,25 @@ impl<'s, R: Read> Reader<'s, R> {
         }
     }
 
-    /// Reads the element at the window's start; false when the array cannot go on.
-    fn element(&mut self, first_key: &[u8]) -> Result<bool, ReadError> {
+    /// Scans the first element of the array at `at`; an empty array has a good one.
+    fn scan_first(&mut self, at: usize) -> Result<Found, ReadError> {
+        let mut next = at + 1;
+        loop {
+            match self.peek(next)? {
+                Some((at, b'\n')) => next = at + 1,
+                Some((at, b']')) => return Ok(Found::End(at)),
+                Some((at, _)) => return self.scan(at),
+                None => return Ok(Found::More),
+            }
+        }
+    }
+
+    /// Reads the element at the window's start; false when the array, which began on line
+    /// `first_line`, cannot go on.
+    fn element(&mut self, first_key: &[u8], first_line: u32) -> Result<bool, ReadError> {
         match self.scan(0)? {
             Found::End(end) => {
-                let text = String::from_utf8_lossy(&self.window.bytes()[..end]);
+                let text = lossy(&self.window.bytes()[..end]);
                 self.rows.element(&text, self.window.line());
                 self.window.consume(end);
                 Ok(true)
@@ -209,17 +258,39 @@ impl<'s, R: Read> Reader<'s, R> {
             }
             Found::Broken(reason) => {
                 self.skipped(format!("an element of the array is broken ({reason}); reading goes on at the next one"));
+                // An array on one line may stand in a log: what follows that line is not in it.
+                if self.window.line() == first_line {
+                    return self.resume_on_line(first_key);
+                }
                 self.window.consume(1);
                 self.resume(first_key)
             }
         }
     }
 
+    /// Goes to the next element on this line, or behind the line.
+    fn resume_on_line(&mut self, first_key: &[u8]) -> Result<bool, ReadError> {
+        let number = self.window.line();
+        let line_break = self.window.line_break(self.max_document)?;
+        let end = line_break.unwrap_or(self.window.bytes().len());
+        let next = self.window.bytes().get(1..end).and_then(|rest| memchr::memmem::find(rest, first_key));
+        match next.filter(|_| !first_key.is_empty()) {
+            Some(next) => {
+                self.window.consume(next + 1);
+                Ok(true)
+            }
+            None => {
+                let rest = lossy(&self.window.bytes()[..end]);
+                self.rows.text(&rest, number);
+                self.window.consume(end + 1);
+                Ok(false)
+            }
+        }
+    }
+
     /// Goes to the next element that begins like the first one; elements of one export do.
     fn resume(&mut self, first_key: &[u8]) -> Result<bool, ReadError> {
-        if first_key.is_empty() {
-            return Ok(true);
-        }
+        let first_key = if first_key.is_empty() { b"\n" } else { first_key };
         loop {
             if let Some(found) = memchr::memmem::find(self.window.bytes(), first_key) {
                 self.window.consume(found);
@@ -235,11 +306,12 @@ impl<'s, R: Read> Reader<'s, R> {
     }
 
     fn text_line(&mut self) -> Result<(), ReadError> {
+        self.after_value = false;
         let line_break = self.window.line_break(MAX_LINE)?;
         let number = self.window.line();
         let bytes = self.window.bytes();
         let end = line_break.unwrap_or(bytes.len()).min(MAX_LINE);
-        let line = String::from_utf8_lossy(&bytes[..end]);
+        let line = lossy(&bytes[..end]);
         let line = line.trim_end_matches('\r');
         if !(self.salvage && is_brackets(line)) {
             self.rows.lines.line(line, number, &mut self.rows.out);
@@ -277,18 +349,26 @@ struct Rows<'s> {
     out: Emitter<'s>,
 }
 
+/// What a text held.
+enum Held {
+    Rows,
+    /// JSON without rows in it.
+    Nothing,
+    NoJson,
+}
+
 impl Rows<'_> {
-    /// Reads an object; false when it is none or has no rows.
-    fn object(&mut self, text: &str, number: u32) -> bool {
+    /// Reads a JSON value.
+    fn value(&mut self, text: &str, number: u32) -> Held {
         let base = Draft::new("text", number, self.out.unknown.clone());
         if self.entries.rows(Value(text), &Doc::new(text, number), &base, &mut self.out) {
-            return true;
+            return Held::Rows;
         }
-        if Object::parse(text).is_some() {
-            return false;
+        if is_json(text) {
+            return Held::Nothing;
         }
         let repaired = repair(text);
-        self.entries.rows(Value(&repaired), &Doc::new(&repaired, number), &base, &mut self.out)
+        if self.entries.rows(Value(&repaired), &Doc::new(&repaired, number), &base, &mut self.out) { Held::Rows } else { Held::NoJson }
     }
 
     /// Reads text line by line.
@@ -300,7 +380,7 @@ impl Rows<'_> {
 
     /// Reads an element of an array: a row, a wrapper of rows, or a string that is a line.
     fn element(&mut self, text: &str, number: u32) {
-        if self.object(text, number) {
+        if matches!(self.value(text, number), Held::Rows) {
             return;
         }
         match Value(text).string() {
@@ -322,11 +402,16 @@ impl Rows<'_> {
 
 /// The bytes up to the first colon of an object: `{"insertId":` with the white space in it.
 fn key_of(bytes: &[u8]) -> Vec<u8> {
-    let head = &bytes[..bytes.len().min(128)];
+    let head = &bytes[..bytes.len().min(KEY)];
     match head.iter().position(|b| *b == b':') {
         Some(colon) if head[0] == b'{' => head[..=colon].to_vec(),
         _ => Vec::new(),
     }
+}
+
+/// An export without rows.
+fn is_empty_array(value: &str) -> bool {
+    value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| inside.trim().is_empty())
 }
 
 /// Whether a line of a cut document has no text: only brackets, or a key that opens one.

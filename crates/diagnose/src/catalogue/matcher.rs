@@ -153,14 +153,24 @@ impl Compiled {
 /// A range of a part that begins at `offset`, as whole characters of the whole text: a bounded
 /// repeat over bytes can stop inside one.
 fn whole(text: &str, offset: usize, range: &Range<usize>) -> Range<usize> {
-    text.floor_char_boundary(offset + range.start)..text.ceil_char_boundary(offset + range.end)
+    floor(text, offset + range.start)..ceil(text, offset + range.end)
+}
+
+/// The last character boundary that is not after `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
+}
+
+/// The first character boundary that is not before `at`.
+fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len())
 }
 
 /// The parts of a text that are looked at: all of it, or its two ends.
 fn ends(text: &str) -> impl Iterator<Item = Range<usize>> {
     let (first, last) = match text.len() {
         length if length <= 2 * END => (0..length, None),
-        length => (0..text.floor_char_boundary(END), Some(text.ceil_char_boundary(length - END)..length)),
+        length => (0..floor(text, END), Some(ceil(text, length - END)..length)),
     };
     std::iter::once(first).chain(last)
 }

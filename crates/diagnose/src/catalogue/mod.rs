@@ -178,7 +178,7 @@ impl Catalogue {
         &self.knowledge.markers[marker.0 as usize]
     }
 
-    /// The unique id of a rule.
+    /// The id of a rule, unique among patterns or among markers.
     pub fn rule_id(&self, rule: RuleRef) -> &str {
         match rule {
             RuleRef::Pattern(pattern) => &self.pattern(pattern).id,
@@ -267,9 +267,6 @@ impl Knowledge {
     /// Adds rows at the end; one that replaces another stands in its place.
     fn extend(&mut self, rows: read::Rows) {
         put(&mut self.causes, rows.causes, |old, new| old.key == new.key);
-        // Ids are one space: a pattern may replace a marker, and the other way round.
-        self.markers.retain(|old| !rows.patterns.iter().any(|new| new.entry.id == old.id));
-        self.patterns.retain(|old| !rows.markers.iter().any(|new| new.entry.id == old.id));
         put(&mut self.patterns, rows.patterns, |old, new| old.id == new.id);
         put(&mut self.markers, rows.markers, |old, new| old.id == new.id);
         put(&mut self.components, rows.components, |old, new| old.name == new.name);

@@ -49,7 +49,7 @@ pub struct CauseEntry {
 pub struct Pattern {
     /// The cause that the words speak for.
     pub cause: CauseKey,
-    /// Unique: `software.short-name`.
+    /// Unique among patterns: `software.short-name`.
     pub id: String,
     /// Who prints the words.
     pub software: String,
@@ -92,7 +92,7 @@ pub struct Pattern {
 pub struct Marker {
     /// What the line says.
     pub marks: Mark,
-    /// Unique: `software.short-name`.
+    /// Unique among markers: `software.short-name`.
     pub id: String,
     /// Who prints the line.
     pub software: String,

@@ -25,9 +25,15 @@ fn sources() -> Vec<(String, String)> {
 }
 
 /// What is built in, with its samples.
-fn knowledge() -> Knowledge {
-    let (rows, errors) = read::read(&sources());
-    assert!(errors.is_empty());
+fn knowledge() -> &'static Knowledge {
+    static KNOWLEDGE: LazyLock<Knowledge> = LazyLock::new(|| told_by(&sources()));
+    &KNOWLEDGE
+}
+
+/// The rows of sound files.
+fn told_by(files: &[(String, String)]) -> Knowledge {
+    let (rows, errors) = read::read(files);
+    assert_eq!(errors, []);
     Knowledge {
         digest: String::new(),
         causes: rows.causes.into_iter().map(|row| row.entry).collect(),
@@ -53,7 +59,7 @@ fn the_built_in_knowledge_is_sound() {
 #[test]
 fn what_is_embedded_is_what_the_sources_say() {
     let builtin = Catalogue::builtin();
-    let mut expected = knowledge();
+    let mut expected = knowledge().clone();
     expected.digest = builtin.digest().to_owned();
     for pattern in &mut expected.patterns {
         (pattern.samples, pattern.near_misses) = Default::default();
@@ -69,13 +75,13 @@ fn what_is_embedded_is_what_the_sources_say() {
 fn samples_hit_their_rule_and_near_misses_do_not() {
     let knowledge = knowledge();
     let catalogue = Catalogue::builtin();
-    let hits = |id: &str, text: &str| catalogue.scan(text).iter().any(|hit| catalogue.rule_id(hit.rule) == id);
-    let patterns = knowledge.patterns.iter().map(|p| (&p.id, &p.samples, &p.near_misses));
-    let markers = knowledge.markers.iter().map(|m| (&m.id, &m.samples, &m.near_misses));
+    let hits = |id: &str, text: &str| catalogue.scan(text).iter().any(|hit| full_id(catalogue, hit) == id);
+    let patterns = knowledge.patterns.iter().map(|p| (format!("pattern {}", p.id), &p.samples, &p.near_misses));
+    let markers = knowledge.markers.iter().map(|m| (format!("marker {}", m.id), &m.samples, &m.near_misses));
     let mut wrong = Vec::new();
     for (id, samples, near_misses) in patterns.chain(markers) {
-        wrong.extend(samples.iter().filter(|text| !hits(id, text)).map(|text| format!("{id} misses {text:?}")));
-        wrong.extend(near_misses.iter().filter(|text| hits(id, text)).map(|text| format!("{id} takes {text:?}")));
+        wrong.extend(samples.iter().filter(|text| !hits(&id, text)).map(|text| format!("{id} misses {text:?}")));
+        wrong.extend(near_misses.iter().filter(|text| hits(&id, text)).map(|text| format!("{id} takes {text:?}")));
         wrong.extend(samples.iter().filter(|text| !catalogue.gate(text)).map(|text| format!("no gate for {text:?}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -125,16 +131,15 @@ fn small() -> Catalogue {
         ports = [5432, 80]
         env = ["PGHOST"]
     "#;
-    let (rows, errors) = read::read(&[("small.toml".to_owned(), text.to_owned())]);
-    assert_eq!(errors, []);
-    assert_eq!(validate::validate(&rows, validate::Whose::Ours), []);
-    Catalogue::new(Knowledge {
-        digest: String::new(),
-        causes: rows.causes.into_iter().map(|row| row.entry).collect(),
-        patterns: rows.patterns.into_iter().map(|row| row.entry).collect(),
-        markers: rows.markers.into_iter().map(|row| row.entry).collect(),
-        components: rows.components.into_iter().map(|row| row.entry).collect(),
-    })
+    let files = [("small.toml".to_owned(), text.to_owned())];
+    assert_eq!(validate::validate(&read::read(&files).0, validate::Whose::Ours), []);
+    Catalogue::new(told_by(&files))
+}
+
+/// A rule's table and id: a pattern and a marker can share an id.
+fn full_id(catalogue: &Catalogue, hit: &Hit) -> String {
+    let table = if hit.marker().is_some() { "marker" } else { "pattern" };
+    format!("{table} {}", catalogue.rule_id(hit.rule))
 }
 
 /// Hits as (id, what matched).
@@ -277,8 +282,8 @@ fn a_users_mistakes_are_all_reported_and_nothing_is_taken() {
 
 /// What [`Catalogue::scan`] promises, done the slow way: which rules, and where.
 fn oracle(catalogue: &Catalogue, text: &str) -> Vec<(String, usize, usize)> {
-    let patterns = catalogue.patterns().iter().map(|p| (&p.id, &p.literals, &p.regex));
-    let markers = catalogue.markers().iter().map(|m| (&m.id, &m.literals, &m.regex));
+    let patterns = catalogue.patterns().iter().map(|p| (format!("pattern {}", p.id), &p.literals, &p.regex));
+    let markers = catalogue.markers().iter().map(|m| (format!("marker {}", m.id), &m.literals, &m.regex));
     let mut found = Vec::new();
     for (id, literals, regex) in patterns.chain(markers) {
         let mut places: Vec<(usize, usize)> = Vec::new();
@@ -329,7 +334,7 @@ proptest! {
         let catalogue = Catalogue::builtin();
         let hits = catalogue.scan(&text);
         let mut found: Vec<_> =
-            hits.iter().map(|hit| (catalogue.rule_id(hit.rule).to_owned(), hit.start, hit.end)).collect();
+            hits.iter().map(|hit| (full_id(catalogue, hit), hit.start, hit.end)).collect();
         found.sort();
         prop_assert_eq!(found, oracle(catalogue, &text));
     }
@@ -357,7 +362,7 @@ proptest! {
 
     #[test]
     fn the_order_of_rules_does_not_change_what_is_found(text in texts(), turn in any::<prop::sample::Index>()) {
-        let mut turned = knowledge();
+        let mut turned = knowledge().clone();
         if !turned.patterns.is_empty() && !turned.markers.is_empty() {
             let (patterns, markers) = (turned.patterns.len(), turned.markers.len());
             turned.patterns.rotate_left(turn.index(patterns));
@@ -367,7 +372,7 @@ proptest! {
         let turned = Catalogue::new(turned);
         let found = |catalogue: &Catalogue| {
             let hits = catalogue.scan(&text).into_iter();
-            let mut found: Vec<_> = hits.map(|hit| (catalogue.rule_id(hit.rule).to_owned(), hit.start, hit.end)).collect();
+            let mut found: Vec<_> = hits.map(|hit| (full_id(catalogue, &hit), hit.start, hit.end)).collect();
             found.sort();
             found
         };

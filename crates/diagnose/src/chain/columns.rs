@@ -115,7 +115,7 @@ impl<'t> Reader<'t> {
         let start = self.at;
         let rest = self.rest();
         let mark = rest.trim_start_matches([' ', '\t']);
-        let marks = ["---", "--", "- ", "| ", ": ", ":\t"];
+        let marks = ["---", "-- :", "--", "- ", "| ", ": ", ":\t"];
         let found = marks.iter().find(|found| mark.starts_with(**found));
         let colon = mark == ":" || mark == "-" || mark == "|";
         self.at += rest.len() - mark.len();

@@ -61,7 +61,7 @@ pub(super) fn start(row: &Row) -> Option<Start> {
     match part_of(row.text) {
         Part::Unhandled(_) => Start::here(joiner(State::Title)),
         Part::Inner(title, _) => {
-            title::at_start(title)?;
+            title::anywhere(title).filter(|title| title.at == 0)?;
             Start::from(Head::Title, joiner(State::Title))
         }
         Part::Call(_) | Part::EndOfInner => Start::from(Head::Title, joiner(State::Calls)),
@@ -106,7 +106,9 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     for (at, row) in rows.iter().enumerate().skip(head) {
         reader.row(at, row);
     }
-    Chain::new(Language::DotNet, reader.links, reader.truncated)
+    // The calls of the outermost exception come last.
+    let complete = reader.open.len() <= 1;
+    Chain::new(Language::DotNet, reader.links, reader.truncated || !complete)
 }
 
 #[derive(Default)]

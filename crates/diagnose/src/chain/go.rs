@@ -126,10 +126,22 @@ impl Grow for Joiner {
 /// The errors of a panic or of an error logged with its stack.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let mut reader = Reader::default();
-    for (at, row) in rows.iter().enumerate() {
+    for (at, row) in rows.iter().enumerate().skip(head(rows)?) {
         reader.row(at, row);
     }
     reader.finish()
+}
+
+/// The row that the text begins with: the first panic, or the logger's row above the first call.
+fn head(rows: &[Row]) -> Option<usize> {
+    let panicked = |row: &Row| matches!(part_of(row.text), Part::Panic(..));
+    if let Some(first) = rows.iter().position(panicked) {
+        return Some(first);
+    }
+    let body = rows.iter().position(|row| matches!(part_of(row.text), Part::Goroutine | Part::Position))?;
+    let logged = |row: &Row| !row.blank() && (row.columned() || row.text.contains(' '));
+    let above = (0..body).rev().find(|at| logged(&rows[*at]));
+    Some(above.unwrap_or(body.saturating_sub(1)))
 }
 
 #[derive(Default)]

@@ -160,6 +160,10 @@ impl<'l, 't> Joiner<'l, 't> {
             let first = self.first_row(at, &row, start.head);
             self.title = None;
             at = self.grow(first, at + 1, language, start.grow);
+            // What the client library of a database said may be the message of a driver's error.
+            if language == Language::Postgres && title::anywhere(self.lines[first].text).is_some() {
+                self.title = Some(first);
+            }
         }
     }
 
@@ -205,7 +209,9 @@ impl<'l, 't> Joiner<'l, 't> {
             Head::Function => self.title.or(before(2)).or(before(1)),
         };
         let Some(first) = first else { return at };
-        self.out.truncate(self.out.len() - (at - first));
+        while self.out.last().is_some_and(|block| block.range.start >= first) {
+            self.out.pop();
+        }
         first
     }
 
@@ -233,8 +239,10 @@ impl<'l, 't> Joiner<'l, 't> {
             });
             return end;
         }
-        let row = self.row(first, None);
-        self.single(first, &row);
-        first + 1
+        for unjoined in first..at {
+            let row = self.row(unjoined, None);
+            self.single(unjoined, &row);
+        }
+        at
     }
 }

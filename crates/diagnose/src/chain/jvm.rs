@@ -20,6 +20,8 @@ enum Part<'t> {
     WrappedBy(&'t str),
     /// The line of `*` around a report of Spring Boot.
     Stars,
+    /// The machine itself could not start; the reason stands on the next row.
+    NoMachine,
     Other,
 }
 
@@ -46,6 +48,9 @@ fn part_of(text: &str) -> Part<'_> {
     }
     if row.len() >= 20 && row.bytes().all(|byte| byte == b'*') {
         return Part::Stars;
+    }
+    if row == "Error occurred during initialization of VM" || row == "Error occurred during initialization of boot layer" {
+        return Part::NoMachine;
     }
     Part::Other
 }
@@ -74,9 +79,6 @@ fn is_elided(row: &str) -> bool {
 
 /// A stack trace, or a part of one whose beginning stands above.
 pub(super) fn start(row: &Row) -> Option<Start> {
-    let report = Joiner {
-        state: State::Report(1),
-    };
     let joiner = |state| Joiner { state };
     match part_of(row.text) {
         Part::Uncaught(_) => Start::here(joiner(State::Title)),
@@ -87,7 +89,8 @@ pub(super) fn start(row: &Row) -> Option<Start> {
             title::at_start(title).filter(|title| title::is_error_name(title.type_name))?;
             Start::from(Head::Title, joiner(State::Title))
         }
-        Part::Stars => Start::here(report),
+        Part::Stars => Start::here(joiner(State::Report(1))),
+        Part::NoMachine => Start::here(joiner(State::Reason)),
         Part::Other => None,
     }
 }
@@ -97,6 +100,8 @@ enum State {
     /// An exception was named; its message may go on until its calls come.
     Title,
     Calls,
+    /// The next row is the reason.
+    Reason,
     /// A report of Spring Boot; how many of its marks were met.
     Report(u8),
 }
@@ -119,7 +124,11 @@ impl Grow for Joiner {
                 self.state = State::Title;
                 Step::Join
             }
-            Part::Uncaught(_) | Part::Stars => Step::End,
+            Part::Uncaught(_) | Part::Stars | Part::NoMachine => Step::End,
+            Part::Other if self.state == State::Reason && !row.fresh && !row.blank() => {
+                self.state = State::Calls;
+                Step::Join
+            }
             Part::Other if self.state == State::Calls || row.fresh => Step::End,
             Part::Other if is_title(row) => Step::End,
             Part::Other => Step::Hold,
@@ -175,7 +184,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let body = |row: &Row| !matches!(part_of(row.text), Part::Other);
     let first = rows.iter().position(body)?;
     let head = match part_of(rows[first].text) {
-        Part::Uncaught(_) => first,
+        Part::Uncaught(_) | Part::NoMachine => first,
         _ => title::head(rows, first),
     };
     let mut reader = Reader::default();
@@ -202,7 +211,7 @@ impl Reader {
             Part::WrappedBy(title) => self.wrapper(at, title),
             Part::Call => self.call(at, row),
             Part::Elided => self.in_message = false,
-            Part::Stars => {}
+            Part::Stars | Part::NoMachine => {}
             Part::Other if self.links.is_empty() => self.outermost(at, row.text),
             Part::Other if self.in_message && !row.fresh => self.last(|link| link.go_on(at, row.text)),
             Part::Other => {}
@@ -266,6 +275,10 @@ impl Reader {
     }
 
     fn finish(self) -> Option<Chain> {
+        // A thread dump lists calls, but nothing failed.
+        if self.links.first()?.type_name == "java.lang.Thread.State" {
+            return None;
+        }
         Chain::new(Language::Jvm, self.links, self.truncated)
     }
 }

@@ -172,11 +172,20 @@ impl Joiner {
     }
 }
 
+/// A warning or `console.trace` shows calls, but nothing failed.
+fn is_notice(text: &str) -> bool {
+    let warning = text.starts_with("(node:") && text.contains("Warning: ") && !text.contains("RejectionWarning: ");
+    warning || text.starts_with("Trace: ") || text.trim() == "Trace"
+}
+
 /// The errors of one text.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let body = |row: &Row| start(row).is_some();
     let first = rows.iter().position(body)?;
     let head = if is_call(rows[first].trimmed()) { title::head(rows, first) } else { first };
+    if is_notice(rows[head].text) {
+        return None;
+    }
     let mut reader = Reader::default();
     for (at, row) in rows.iter().enumerate().skip(head) {
         reader.row(at, row);
@@ -194,6 +203,8 @@ struct Reader {
     in_message: bool,
     /// The source excerpt above the title: nothing is a title before it ends.
     in_excerpt: bool,
+    /// Braces and brackets that were opened at the end of a row and not closed yet.
+    depth: usize,
     truncated: bool,
 }
 
@@ -246,6 +257,8 @@ impl Reader {
     /// A row between braces: a cause, a list of members, a member, or an ordinary property.
     fn property(&mut self, at: usize, row: &Row) {
         let text = row.trimmed();
+        self.depth = self.depth.saturating_sub(usize::from(text.starts_with(['}', ']'])));
+        self.depth += usize::from(text.ends_with(['{', '[']));
         let indent = row.indent();
         self.open.retain(|(column, _)| *column < indent);
         self.lists.retain(|(column, _)| *column < indent);
@@ -280,6 +293,8 @@ impl Reader {
         self.links.push(link);
         self.in_message = !braced;
         if braced {
+            // A property's own brace was counted with the property.
+            self.depth += usize::from(outer.is_none());
             self.open.push((row.indent(), self.links.len() - 1));
         }
     }
@@ -297,12 +312,13 @@ impl Reader {
             self.links[last].call(frame(at, text), false);
         }
         if text.ends_with(" {") {
+            self.depth += 1;
             self.open.push((row.indent().saturating_sub(4), last));
         }
     }
 
     fn finish(self) -> Option<Chain> {
-        Chain::new(Language::Node, self.links, self.truncated)
+        Chain::new(Language::Node, self.links, self.truncated || self.depth > 0)
     }
 }
 

@@ -23,7 +23,7 @@ fn part_of(text: &str) -> Part<'_> {
     if row == "Caused by:" {
         return Part::Cause;
     }
-    if let Some(call) = row.strip_prefix("from ").or_else(|| numbered_call(row)) {
+    if let Some(call) = row.strip_prefix("from ") {
         return if is_call(call) { Part::Call(call) } else { Part::Other };
     }
     let Some(end) = position_end(row) else {
@@ -35,12 +35,6 @@ fn part_of(text: &str) -> Part<'_> {
         None if rest.is_empty() && position.contains(":in ") => Part::Call(position),
         None => Part::Other,
     }
-}
-
-/// `12: from file.rb:1:in 'm'`: the calls of Ruby 2.5 to 2.7 on a terminal, outermost first.
-fn numbered_call(row: &str) -> Option<&str> {
-    let rest = row.trim_start_matches(|digit: char| digit.is_ascii_digit());
-    (rest.len() < row.len()).then(|| rest.strip_prefix(": from "))?
 }
 
 fn error<'t>(position: &'t str, text: &'t str) -> Part<'t> {

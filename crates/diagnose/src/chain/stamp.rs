@@ -20,7 +20,7 @@ fn plain(text: &str) -> Option<usize> {
     let gap = rest.len() - rest.trim_start_matches([' ', 'T', ',', ':']).len();
     let length = time(&rest[gap..])?;
     // Apache and `date` write the year last.
-    let year = shape(&rest[gap + length..], " 9999").unwrap_or(0);
+    let year = length_of(&rest[gap + length..], " 9999").unwrap_or(0);
     Some(day + gap + length + year)
 }
 
@@ -74,7 +74,7 @@ fn date(text: &str) -> Option<usize> {
     ];
     shapes.iter().find_map(|shape| {
         // The shapes of syslog end inside the time, to tell it from a year.
-        let length = shape(text, shape)?;
+        let length = length_of(text, shape)?;
         Some(if shape.ends_with(':') { length - 4 } else { length })
     })
 }
@@ -82,7 +82,7 @@ fn date(text: &str) -> Option<usize> {
 /// Length of a time of day with fraction, AM or PM, and zone.
 fn time(text: &str) -> Option<usize> {
     let shapes = ["99:99:99", "9:99:99", "99:99AM", "99:99PM", "9:99AM", "9:99PM"];
-    let mut at = shapes.iter().find_map(|shape| shape(text, shape))?;
+    let mut at = shapes.iter().find_map(|shape| length_of(text, shape))?;
     let fraction = text[at..].strip_prefix(['.', ',', ':']);
     let digits = fraction.map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
     if digits > 0 {
@@ -95,7 +95,7 @@ fn time(text: &str) -> Option<usize> {
     for _ in 0..2 {
         at += zones
             .iter()
-            .find_map(|zone| shape(&text[at..], zone))
+            .find_map(|zone| length_of(&text[at..], zone))
             .unwrap_or(0);
     }
     let next = text[at..].chars().next();
@@ -104,7 +104,7 @@ fn time(text: &str) -> Option<usize> {
 
 /// Length of `text`'s start when it has the shape: `9` any digit, `X` a capital, `x` a small
 /// letter, anything else itself.
-fn shape(text: &str, shape: &str) -> Option<usize> {
+fn length_of(text: &str, shape: &str) -> Option<usize> {
     let bytes = text.as_bytes().get(..shape.len())?;
     let fits = bytes.iter().zip(shape.bytes()).all(|(byte, want)| match want {
         b'9' => byte.is_ascii_digit(),

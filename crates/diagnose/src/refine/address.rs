@@ -1,8 +1,10 @@
 //! Refinements about where the program connects to.
 
 use super::Context;
+use crate::address::{host_of, port_after};
 use crate::finding::{Cited, Finding};
 use tminus_core::verdict::Supports;
+use tminus_core::vocabulary::{Domain, Layer};
 
 /// Keys that say that nothing answered at an address.
 const NOBODY_THERE: &[&str] = &[
@@ -37,9 +39,13 @@ pub fn socket_behind_proxy(finding: &mut Option<Finding>, context: &Context) {
             "proxy_closed_handshake",
             Some(path),
             "on a proxy's socket the proxy accepts and closes; the server behind it was not reached",
-            0.3,
+            1.8,
             context.catalogue,
         );
+        let has = |name: &str, value: &str| context.settings.iter().any(|(n, v)| n.contains(name) && v.contains(value));
+        if has("egress", "all") && has("cloudsql", "") {
+            finding.add("the settings seen (all-traffic egress with a Cloud SQL socket) are known to do this", 0.8);
+        }
     } else if finding.key.as_str() == "proxy_closed_handshake" {
         finding.culprit = path;
     }
@@ -94,6 +100,48 @@ pub fn sidecar_target(finding: &mut Option<Finding>, context: &Context) {
 
 fn is_proxy_name(name: &str) -> bool {
     ["proxy", "sidecar", "envoy", "istio", "linkerd", "pgbouncer", "agent"].iter().any(|part| name.contains(part))
+}
+
+/// Nothing answers, and the server's own container of the same input says why: that is the cause.
+pub fn server_beside_it(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if !NOBODY_THERE.contains(&finding.key.as_str()) {
+        return;
+    }
+    let told = context.companions.iter().filter(|c| !c.ready).find_map(|companion| {
+        let key = companion.keys.iter().find(|key| stops_a_server(key.as_str()))?;
+        Some((companion, key.clone()))
+    });
+    let Some((companion, key)) = told else { return };
+    let culprit = format!("{} container ({})", companion.name, crate::attempt::cut(&key.as_str().replace('_', " "), 60));
+    finding.becomes(key.as_str(), Some(culprit), "the server's own output says why it is not there", 0.3, context.catalogue);
+    finding.cite(Cited::Log(companion.at.clone(), None), Supports::Cause);
+}
+
+/// Causes that keep a server of the input from starting.
+fn stops_a_server(key: &str) -> bool {
+    matches!(
+        key,
+        "db_data_corrupt" | "data_directory_permissions" | "data_directory_version" | "invalid_config_parameter" | "port_in_use" | "disk_full"
+            | "out_of_memory" | "permission_denied" | "read_only_filesystem" | "missing_mount" | "missing_password"
+    )
+}
+
+/// A configured value is at fault: names the variable that carries it.
+pub fn configuring_variable(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let connects = (Layer::Dns..=Layer::Query).contains(&finding.layer);
+    if finding.domain != Domain::Configuration || !connects || finding.key.as_str() == "wrong_host" {
+        return;
+    }
+    let Some(component) = finding.component.as_deref() else { return };
+    let set = |name: &&String| context.catalogue.component_of_env(name) == Some(component);
+    if let Some(variable) = context.facts.env.keys().find(set) {
+        finding.culprit = format!("{variable}: {}", finding.culprit);
+        if let Some(cited) = context.fact(&format!("env.{variable}")) {
+            finding.cite(cited, Supports::Contributing);
+        }
+    }
 }
 
 /// The configured host is the instance itself, while the dependency is known to live elsewhere.
@@ -198,21 +246,6 @@ fn configured_host(finding: &Finding, context: &Context) -> Option<(String, Stri
     })
 }
 
-/// The host in a URL, a `host=` pair, or a bare host value.
-fn host_of(value: &str) -> Option<String> {
-    if let Some((_, rest)) = value.split_once("://") {
-        let authority = rest.split(['/', '?']).next()?;
-        let host_port = authority.rsplit('@').next()?;
-        let host = if let Some(v6) = host_port.strip_prefix('[') { v6.split(']').next()? } else { host_port.split(':').next()? };
-        return (!host.is_empty()).then(|| host.to_owned());
-    }
-    if let Some((_, rest)) = value.split_once("host=") {
-        return rest.split([' ', ';', '&']).next().map(str::to_owned);
-    }
-    let bare = value.split(':').next()?;
-    (!bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))).then(|| bare.to_owned())
-}
-
 fn configured_target(context: &Context, target: &str) -> bool {
     context.facts.env.values().any(|value| names_target(value, target))
 }
@@ -229,6 +262,28 @@ fn is_loopback(text: &str) -> bool {
 
 fn is_loopback_host(host: &str) -> bool {
     host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
+
+/// Words that name no address: the program's other lines and the facts may.
+pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+    let connects = (Layer::Dns..=Layer::Schema).contains(&finding.layer);
+    let full = finding.key.as_str() == "disk_full";
+    if !default || !(connects || full) {
+        return;
+    }
+    let component = finding.component.as_deref();
+    let said = context.reading.attempt.targets.iter().find(|t| component.is_some() && t.component.as_deref() == component).map(|t| t.name.clone());
+    let configured = || {
+        let (variable, host) = configured_host(finding, context)?;
+        let value = context.facts.env.get(&variable)?;
+        let port = port_after(value, &host).map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{host}{port}"))
+    };
+    if let Some(target) = said.or_else(configured) {
+        finding.culprit = if full { format!("disk of {target}") } else { target };
+    }
 }
 
 fn evidence_text(finding: &Finding) -> String {

@@ -2,7 +2,9 @@
 
 use super::Context;
 use crate::finding::{Cited, Finding};
+use tminus_core::event::EventKind;
 use tminus_core::verdict::Supports;
+use tminus_core::vocabulary::{Domain, Role};
 
 /// A value with stray whitespace: what the server repeats back breaks at the line's end, or the fact
 /// itself shows it.
@@ -61,6 +63,47 @@ fn broken_quote(message: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Nothing names the place: the deepest frame of the program's own code does.
+pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+    let own = matches!(finding.domain, Domain::Application | Domain::Configuration);
+    if !default || !own {
+        return;
+    }
+    let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
+    let frame = failure.and_then(|f| crate::weigh::informative_link(f)).and_then(|(_, link)| link.in_app.clone());
+    if let Some(frame) = frame {
+        finding.culprit = frame;
+    }
+}
+
+/// A port is taken by the program itself: an earlier line of the same attempt says so.
+pub fn own_port(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.key.as_str() != "port_in_use" {
+        return;
+    }
+    let port: String = finding.culprit.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let port: String = port.chars().rev().collect();
+    if port.is_empty() {
+        return;
+    }
+    let until = finding.event.unwrap_or(usize::MAX);
+    let listens = |text: &str| text.contains("listening") && text.contains(&port);
+    let said = context.reading.attempt.events.iter().take(until).find_map(|event| match &event.kind {
+        EventKind::ChildNotified { at: Some(at), .. } if listens(&at.text) => Some((at.clone(), event.at)),
+        EventKind::ChildOutput { at: Some(at), last: Some(last), .. } => [at, last].into_iter().find(|at| listens(&at.text)).map(|at| (at.clone(), event.at)),
+        _ => None,
+    });
+    let Some((at, time)) = said else { return };
+    finding.domain = Domain::Application;
+    finding.owner = Role::Application;
+    finding.culprit = format!("port {port} (own: {})", crate::attempt::cut(at.text.trim(), 60));
+    finding.add("the same start says earlier that it listens there itself", 0.5);
+    finding.cite(Cited::Log(at, time), Supports::Cause);
 }
 
 /// A missing variable: the facts say whether it is absent, and whether a similar one is set.

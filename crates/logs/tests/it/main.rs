@@ -1,5 +1,7 @@
 //! The reader against real logs, real shapes of every format, and arbitrary bytes.
 
+#![allow(missing_docs, reason = "a test binary has no readers of its interface")]
+
 mod broken;
 mod corpus;
 mod formats;
