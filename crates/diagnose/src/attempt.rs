@@ -161,6 +161,7 @@ impl Reader<'_> {
             () if speaks_of_stopping(chain::message_of(&item.text)) => {
                 return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
             }
+            () if is_dump(&item.text) => LineRole::Consequence,
             () => return log.output(item.at, self.output(item)),
         };
         log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));
@@ -168,8 +169,11 @@ impl Reader<'_> {
 
     /// Lines of a supervisor or of the kernel that came through the program's own stream.
     fn speaks_for_platform(&self, item: &Item) -> bool {
-        item.chain.is_none()
-            && item.marks.iter().any(|mark| {
+        let reports_end = self.marked(item, Mark::Exited).and_then(Hit::marker).is_some_and(|marker| {
+            matches!(self.catalogue.marker(marker).software.as_str(), "cloud-run" | "kubernetes" | "systemd" | "docker" | "docker-compose" | "ecs" | "nomad" | "heroku" | "fly" | "render")
+        });
+        item.chain.is_none() && reports_end
+            || item.chain.is_none() && item.marks.iter().any(|mark| {
                 matches!(
                     mark,
                     Mark::PlatformStarting
@@ -474,6 +478,13 @@ const LEAVING: &[&str] = &[
     "cleanup", "cleaning up", "terminating", "terminated", "aborting", "aborted", "bye", "giving up", "gave up", "will exit",
     "disconnecting", "disconnected", "finished server process", "waiting for connections to close", "draining", "rolling back",
 ];
+
+/// A row of a crash dump: native frames, registers, rules. No sign of life.
+fn is_dump(text: &str) -> bool {
+    let text = text.trim();
+    let numbered = text.split_once(": 0x").is_some_and(|(n, _)| n.trim().chars().all(|c| c.is_ascii_digit()));
+    text.is_empty() || numbered || text.starts_with("0x") || text.starts_with("-----") || text.starts_with("<---") || text.starts_with("#0")
+}
 
 fn speaks_of_stopping(message: &str) -> bool {
     let head = cut(message, 200).to_ascii_lowercase();

@@ -181,6 +181,10 @@ fn corroborate(finding: &mut Finding, best: &Candidate, all: &[Candidate], readi
         finding.cite(Cited::Log(other.at.clone(), at), Supports::Cause);
     }
     if best.mechanism {
+        let failure = reading.matched(best.event).and_then(|m| m.failure.as_ref());
+        for link in failure.iter().flat_map(|f| f.links.iter().rev()).filter(|l| l.mechanism).take(1) {
+            finding.cite(Cited::Log(link.at.clone(), reading.attempt.events[best.event].at), Supports::Cause);
+        }
         // Earlier lines that name the operation and its limit tell more than the timeout itself.
         let tells = |m: &tminus_core::event::Match| m.failure.is_none() && m.rules.is_empty() && m.says.to_ascii_lowercase().contains("timeout");
         for (index, matched) in reading.matches().filter(|(index, m)| *index != best.event && tells(m)).take(2) {

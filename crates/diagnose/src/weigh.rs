@@ -10,7 +10,7 @@ use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::Reading;
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::verdict::Weight;
-use tminus_core::vocabulary::{CauseKey, Severity};
+use tminus_core::vocabulary::{CauseKey, Domain, Severity};
 
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
@@ -127,11 +127,18 @@ fn from_rule(index: usize, hit: &RuleHit, matched: &Match, reading: &Reading, ca
 /// How much the words alone prove.
 fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
     let domain = |key: &CauseKey| catalogue.cause(key).map(|c| c.domain);
-    let elsewhere = pattern.ambiguous_with.iter().any(|key| domain(key) != domain(&pattern.cause));
+    let own = domain(&pattern.cause);
+    let others: Vec<Option<Domain>> = pattern.ambiguous_with.iter().map(domain).filter(|d| *d != own).collect();
+    // A peer and the way to it are seen through the same words; any other pair is a real doubt.
+    let far_side = |d: &Option<Domain>| matches!(d, Some(Domain::Network | Domain::Dependency));
+    let near = far_side(&own) && others.iter().all(far_side);
     match pattern.proof {
         Proof::Exact => candidate.add(format!("the words say precisely this ({})", pattern.id), 1.5),
         Proof::Strong => candidate.add(format!("usual words for this ({})", pattern.id), 1.0),
-        Proof::Weak if elsewhere => candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -2.2),
+        Proof::Weak if !others.is_empty() && near => {
+            candidate.add(format!("the words fit the peer and the way to it alike ({})", pattern.id), -0.8)
+        }
+        Proof::Weak if !others.is_empty() => candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -3.0),
         Proof::Weak => candidate.add(format!("the words fit neighbouring causes too ({})", pattern.id), 0.0),
     }
 }
@@ -177,7 +184,7 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
     if matched.role == LineRole::Retry {
         candidate.add("the program says that it goes on", -0.6);
     }
-    if guesses(&hit.at.text) {
+    if guesses(first_line(&hit.at.text)) {
         candidate.add("the program's own guess", -1.5);
     }
 }
@@ -335,7 +342,7 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
     for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some()) {
         let component = candidate.component.clone();
-        if component.is_some() && component == terminal_component && open {
+        if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
             candidate.linked = true;
             candidate.add(format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()), 2.4);
         }
@@ -353,6 +360,23 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
             candidate.add("the failure that ended the attempt names the same culprit", 1.2);
         }
     }
+}
+
+/// Is a candidate about the dependency that the end was waiting for? A pooler and a proxy stand in
+/// front of the database; an error of a name, a route or a handshake counts when it names the target.
+fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue) -> bool {
+    let (Some(own), Some(terminal)) = (candidate.component.as_deref(), terminal) else { return false };
+    let behind = |component| match component {
+        "pgbouncer" | "cloud-sql-proxy" => "postgres",
+        other => other,
+    };
+    let transport = matches!(own, "dns" | "tcp" | "tls" | "unix-socket" | "socket" | "network");
+    let named = || {
+        let text = candidate.at.text.as_str();
+        let of_port = |(_, port): &(&str, u16)| catalogue.component_of_port(*port).map(behind) == Some(behind(terminal));
+        crate::address::host_ports(text).iter().any(of_port) || catalogue.component_of_frame(text).map(behind) == Some(behind(terminal))
+    };
+    behind(own) == behind(terminal) || (transport && named())
 }
 
 /// Inside one failure text: a cause that explains another one there is the cause, wherever it stands

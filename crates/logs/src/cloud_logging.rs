@@ -3,14 +3,17 @@
 
 use crate::{
     audit,
-    clean::undouble,
     emit::{Draft, Emitter},
     intern::{Interner, Memo},
     json::{Doc, Object, Value},
     json_logger, kubernetes, python_repr, time,
 };
 use std::{borrow::Cow, sync::Arc};
-use tminus_core::record::{Name, Origin, Request, Stream};
+use tminus_core::{
+    Timestamp,
+    record::{Name, Origin, Request, Stream},
+    vocabulary::Severity,
+};
 
 const FORMAT: &str = "cloud-logging";
 const TEXT: &[&str] = &["textPayload", "text_payload"];
@@ -63,9 +66,8 @@ pub(crate) fn entry(object: &Object<'_>, place: &str, doc: &Doc<'_>, contexts: &
     let mut draft = Draft::new(FORMAT, doc.line_of(place), context.origin);
     draft.record.stream = context.stream;
     draft.record.detail.log = context.log;
-    if let Some(text) = object.text(&["timestamp", "receiveTimestamp", "receive_timestamp"])
-        && let Some(time) = time::rfc3339(&text)
-    {
+    let time = ["timestamp", "receiveTimestamp", "receive_timestamp"].iter().find_map(|key| entry_time(object.get(key)?, out));
+    if let Some(time) = time {
         draft.envelope_time(time);
     }
     draft.record.severity = object.get("severity").and_then(severity);
@@ -127,7 +129,7 @@ fn text_payload(value: Value<'_>, mut draft: Draft, unnamed: bool, doc: &Doc<'_>
     if unnamed && PLATFORM.iter().any(|start| text.starts_with(start)) {
         draft.record.stream = Stream::Platform;
     }
-    out.text(draft, undouble(text));
+    out.text(draft, text);
     None
 }
 
@@ -179,12 +181,26 @@ fn literal(value: Value<'_>) -> Option<Cow<'_, str>> {
     json.starts_with('{').then_some(Cow::Owned(json))
 }
 
-fn severity(value: Value<'_>) -> Option<tminus_core::vocabulary::Severity> {
-    // Client libraries print the number of the level.
-    match value.number() {
-        Some(number) => json_logger::cloud_level(number),
-        None => Emitter::severity(&value.string()?),
+fn severity(value: Value<'_>) -> Option<Severity> {
+    // Client libraries print the number of the level, or its name in their own enumeration.
+    if let Some(number) = value.number() {
+        return json_logger::cloud_level(number);
     }
+    let text = value.string()?;
+    let word = text.rsplit('.').next()?;
+    Severity::read(word.split(':').next()?)
+}
+
+/// The time of an entry, which is one of UTC also where an exporter dropped the zone.
+fn entry_time(value: Value<'_>, out: &mut Emitter<'_>) -> Option<Timestamp> {
+    if let Some(object) = value.object() {
+        let seconds = object.get("seconds")?.scalar()?.parse().ok()?;
+        let nanos = object.get("nanos").and_then(Value::number).unwrap_or(0.0) as i32;
+        return Timestamp::new(seconds, nanos).ok();
+    }
+    let text = value.scalar()?;
+    let complete = time::rfc3339(&text).or_else(|| time::epoch(&text));
+    complete.or_else(|| Some(out.utc(time::stamp(&text)?.0)?.time))
 }
 
 fn answered(request: &Object<'_>) -> Option<Request> {

@@ -27,7 +27,7 @@ const ALONE: [&str; 14] = [
 
 /// Reads the columns at the start of `line`.
 pub(crate) fn columns(line: &str) -> Columns<'_> {
-    let mut walk = Walk { line, at: 0, found: Columns::default(), level_seen: false, columns: 0 };
+    let mut walk = Walk { line, at: 0, found: Columns::default(), level_seen: false, columns: 0, bracket: None };
     let indent = line.bytes().take_while(|b| *b == b' ').count();
     if indent > 0 {
         // An indented line continues another one, unless it is indented a little and has a stamp.
@@ -45,6 +45,7 @@ pub(crate) fn columns(line: &str) -> Columns<'_> {
     }
     if walk.level_seen {
         walk.logger();
+        walk.found.logger = walk.found.logger.or(walk.bracket);
     }
     walk.found.message = walk.at;
     if walk.at == 0 {
@@ -67,6 +68,8 @@ struct Walk<'a> {
     found: Columns<'a>,
     level_seen: bool,
     columns: u32,
+    /// A name in brackets behind the level: a thread, or the logger when no other follows.
+    bracket: Option<&'a str>,
 }
 
 impl<'a> Walk<'a> {
@@ -187,7 +190,7 @@ impl<'a> Walk<'a> {
         let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
         let word = &rest[..length];
         let next = rest.as_bytes().get(length);
-        if CONTINUATIONS.contains(&word) && next == Some(&b':') && self.columns > 0 {
+        if CONTINUATIONS.contains(&word) && next == Some(&b':') {
             self.level_seen = true;
             return self.skip(length + 1);
         }
@@ -256,8 +259,8 @@ impl<'a> Walk<'a> {
         if !column {
             return false;
         }
-        if !known && self.level_seen && self.found.logger.is_none() && !self.line[..self.at].contains(" --- ") {
-            self.found.logger = Some(inside.trim());
+        if !known && self.level_seen && self.bracket.is_none() {
+            self.bracket = Some(inside.trim());
         }
         let colon = usize::from(rest.as_bytes().get(end + 1) == Some(&b':'));
         let spaced_colon = rest[end + 1..].starts_with(" : ");
@@ -269,7 +272,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the inside of brackets; whether it was stamp, level or process.
-    fn inside(&mut self, inside: &str) -> bool {
+    fn inside(&mut self, inside: &'a str) -> bool {
         if !inside.is_empty() && inside.len() <= 10 && inside.bytes().all(|b| b.is_ascii_digit()) {
             return true;
         }
@@ -286,6 +289,10 @@ impl<'a> Walk<'a> {
         if let Some(severity) = bare_level(&rest[..length]).filter(|_| ends && !self.level_seen && (any || rest.len() == length)) {
             self.set(severity);
             any = true;
+            let name = rest[length..].trim();
+            if is_identifier(name) && !name.contains(' ') {
+                self.found.logger = Some(name);
+            }
         }
         any
     }
@@ -335,10 +342,11 @@ impl<'a> Walk<'a> {
         let name = rest[..length].trim_end_matches(':');
         let after = rest[length..].trim_start_matches(' ');
         let mark = [": ", "- ", "| "].into_iter().find(|mark| after.starts_with(*mark));
-        // One plain word with a colon is as likely the start of the message.
-        let qualified = name.contains(['.', ':', '/', '_', '$']) && (name.len() < length || rest[length..].starts_with(' '));
-        let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        if !is_identifier(name) || numeric || name.ends_with('.') || !(mark.is_some() || qualified) {
+        // One plain word is as likely the start of the message, with a colon or without.
+        let spaced = rest[length..].starts_with(' ');
+        let qualified = if name.len() < length { name.contains(['.', ':', '/', '_', '$']) } else { name.contains('.') || name.contains("::") };
+        let named = is_identifier(name) && !name.ends_with('.') && name.bytes().any(|b| b.is_ascii_lowercase());
+        if !named || !(mark.is_some() || qualified && spaced) {
             return;
         }
         self.found.logger = Some(name);
@@ -381,7 +389,10 @@ mod tests {
             ("[2026-11-22 05:59:22 +0000] [60] [INFO] Starting gunicorn 27.0.1", Some(Info), None, "Starting gunicorn 27.0.1"),
             ("2026-11-22 06:00:00.123 UTC [12] FATAL:  password authentication failed", Some(Critical), None, "password authentication failed"),
             ("2026-11-22 06:00:00.123 UTC [12] DETAIL:  Role \"x\" does not exist.", None, None, "Role \"x\" does not exist."),
-            ("2026-11-22 06:00:00,123 INFO  [main] o.s.b.Foo: started", Some(Info), Some("main"), "o.s.b.Foo: started"),
+            ("2026-11-22 06:00:00,123 INFO  [main] o.s.b.Foo: started", Some(Info), Some("o.s.b.Foo"), "started"),
+            ("2026-11-22 08:20:34.061 INFO  [           main] io.parcels.Main         : Starting", Some(Info), Some("io.parcels.Main"), "Starting"),
+            ("INFO: CATALINA_BASE:         /srv/app", Some(Info), None, "CATALINA_BASE:         /srv/app"),
+            ("HINT:  Check free disk space.", None, None, "Check free disk space."),
             ("06:00:00.123 [main] INFO  com.foo.Bar - started", Some(Info), Some("com.foo.Bar"), "started"),
             ("2026-11-22T06:00:00.123Z  INFO 1 --- [app] [           main] c.e.DemoApplication : Starting", Some(Info), Some("c.e.DemoApplication"), "Starting"),
             ("2026/11/22 06:00:00 [emerg] 1#1: host not found in upstream", Some(Critical), None, "host not found in upstream"),
@@ -393,7 +404,8 @@ mod tests {
             ("I 2026-11-22 06:10:51,258 cache warmer starting", Some(Info), None, "cache warmer starting"),
             ("INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", Some(Info), Some("alembic.runtime.migration"), "Context impl PostgresqlImpl."),
             ("2026-11-22T06:00:00.123456Z  INFO app::server: listening", Some(Info), Some("app::server"), "listening"),
-            ("[2026-11-22T06:00:00Z ERROR app::db] refused", Some(Error), None, "refused"),
+            ("[2026-11-22T06:00:00Z ERROR app::db] refused", Some(Error), Some("app::db"), "refused"),
+            ("[2026-11-22T06:00:00Z WARN  app] OLD_NAME is deprecated", Some(Warning), Some("app"), "OLD_NAME is deprecated"),
             ("2026-11-22 06:00:00.123 | INFO     | app.main:run:12 - started", Some(Info), Some("app.main:run:12"), "started"),
             ("I, [2026-11-22T06:00:00.123456 #1]  INFO -- : booted", Some(Info), None, "booted"),
             ("[22-Nov-2026 06:00:00] NOTICE: fpm is running, pid 1", Some(Notice), None, "fpm is running, pid 1"),

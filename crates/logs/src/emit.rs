@@ -4,7 +4,9 @@
 //! (JSON, or columns and message), fills in what the envelope left open, and hands the record on.
 
 use crate::{
-    Options, Sink, Summary, clean, columns,
+    Options, Sink, Summary,
+    clean::{clean, undouble},
+    columns,
     intern::{Interner, Memo},
     json::Object,
     json_logger::{self, Moment, Said},
@@ -15,7 +17,6 @@ use std::{borrow::Cow, sync::Arc};
 use tminus_core::{
     Timestamp,
     record::{At, Clock, Detail, Origin, Record, Skipped, SourceId, Stream},
-    vocabulary::Severity,
 };
 
 /// A record in the making.
@@ -84,20 +85,22 @@ impl<'s> Emitter<'s> {
 
     /// Finishes a row with what the program wrote: a JSON object, or columns and a message.
     pub(crate) fn text(&mut self, draft: Draft, text: Cow<'_, str>) {
-        let text = clean::clean(text);
+        self.anchor(&draft);
+        let text = clean(text);
         if text.starts_with('{') && text.ends_with('}') {
             let line = draft.record.line;
             if let Some(said) = Object::parse(&text).as_ref().and_then(json_logger::read) {
                 return self.said(draft, said, |_| line);
             }
         }
-        self.plain(draft, text.into_owned());
+        self.plain(draft, undouble(text).into_owned());
     }
 
     /// Finishes a row that the program wrote as an object; `line_of` tells where parts stand.
     pub(crate) fn said(&mut self, mut draft: Draft, said: Said<'_>, line_of: impl Fn(&str) -> u32) {
+        self.anchor(&draft);
         draft.record.line = line_of(said.place);
-        let mut text = clean::clean(said.message).into_owned();
+        let mut text = undouble(clean(said.message)).into_owned();
         for (part, place) in said.more {
             let line = line_of(place);
             if line != draft.record.line {
@@ -105,7 +108,7 @@ impl<'s> Emitter<'s> {
                 draft.record.detail.text_lines.push((index, line));
             }
             text.push('\n');
-            text.push_str(&clean::clean(Cow::Owned(part)));
+            text.push_str(&undouble(clean(Cow::Owned(part))));
         }
         if said.severity.is_some() && (draft.record.severity.is_none() || draft.severity_of_stream) {
             draft.record.severity = said.severity;
@@ -157,9 +160,6 @@ impl<'s> Emitter<'s> {
         draft.record.source = self.source;
         draft.record.position = self.summary.rows;
         if let Some(at) = draft.record.at {
-            if at.clock == Clock::Envelope {
-                self.clockwork.seen(at.time);
-            }
             self.summary.saw(at.time);
         }
         self.summary.rows += 1;
@@ -187,6 +187,13 @@ impl<'s> Emitter<'s> {
         Some(At { clock: Clock::Envelope, ..at })
     }
 
+    /// A stamp in the text that lacks its date is about as old as its envelope.
+    fn anchor(&mut self, draft: &Draft) {
+        if let Some(at) = draft.record.at {
+            self.clockwork.seen(at.time);
+        }
+    }
+
     fn resolve(&mut self, moment: Moment) -> Option<At> {
         match moment {
             Moment::Complete(time) => {
@@ -202,8 +209,4 @@ impl<'s> Emitter<'s> {
         draft.record.severity = priority.parse().ok().and_then(json_logger::syslog);
     }
 
-    /// The severity that `word` means, where an envelope wrote it.
-    pub(crate) fn severity(word: &str) -> Option<Severity> {
-        Severity::read(word)
-    }
 }

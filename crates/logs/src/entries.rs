@@ -48,7 +48,7 @@ impl Entries {
         }
         let said = json_logger::read(&object);
         // A wrapper may have a message of its own; a row inside one says when it was written.
-        let timed = json_logger::moment(&object).is_some() || object.has("log_line");
+        let timed = said.as_ref().is_some_and(|said| said.time.is_some()) || object.has("log_line");
         if !timed || said.is_none() {
             for (_, field) in object.fields() {
                 any |= (field.is_object() || field.is_array()) && self.nested(field, doc, base, out, depth + 1);
@@ -98,7 +98,7 @@ impl Entries {
         if let Some(time) = object.any(&["time", "timestamp", "@timestamp"]).and_then(Value::string).and_then(|text| time::rfc3339(&text)) {
             draft.envelope_time(time);
         }
-        draft.record.stream = match object.text(&["stream"]).as_deref() {
+        draft.record.stream = match object.text(&["stream", "source"]).as_deref() {
             Some("stdout") => Stream::Stdout,
             Some("stderr") => Stream::Stderr,
             _ => Stream::Unknown,
@@ -118,7 +118,8 @@ impl Entries {
 /// The line in a row of Docker's json-file driver.
 fn docker_log<'a>(object: &Object<'a>) -> Option<Value<'a>> {
     let log = object.get("log").filter(|log| log.0.starts_with('"'))?;
-    (object.has("stream") || object.fields().all(|(key, _)| ["log", "time", "attrs"].contains(&key))).then_some(log)
+    let shipped = object.has("stream") || object.has("source") && object.has("container_id");
+    (shipped || object.fields().all(|(key, _)| ["log", "time", "attrs"].contains(&key))).then_some(log)
 }
 
 /// The message of an event of CloudWatch Logs.

@@ -9,6 +9,9 @@ use tminus_core::record::{Name, Origin};
 /// Entries of one table beyond which it starts over: sharing is worth memory, not all of it.
 const MAX_ENTRIES: usize = 65_536;
 
+/// Longer texts are no names; holding many of them would cost more than it saves.
+const MAX_KEY: usize = 4096;
+
 /// Names and origins handed out so far.
 #[derive(Default)]
 pub(crate) struct Interner {
@@ -21,10 +24,13 @@ impl Interner {
         if let Some(name) = self.names.get(text) {
             return name.clone();
         }
+        let name: Name = Arc::from(text);
+        if text.len() > MAX_KEY {
+            return name;
+        }
         if self.names.len() >= MAX_ENTRIES {
             self.names.clear();
         }
-        let name: Name = Arc::from(text);
         self.names.insert(name.clone());
         name
     }
@@ -57,10 +63,13 @@ impl<T: Clone> Memo<T> {
         if let Some(known) = self.made.get(key) {
             return known.clone();
         }
+        let value = make();
+        if key.len() > MAX_KEY {
+            return value;
+        }
         if self.made.len() >= MAX_ENTRIES / 16 {
             self.made.clear();
         }
-        let value = make();
         self.made.insert(key.into(), value.clone());
         value
     }

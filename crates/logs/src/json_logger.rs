@@ -5,7 +5,6 @@
 //! the row's own fields only; a nested `error.severity` is data.
 
 use crate::{
-    clean::undouble,
     json::{Object, Value},
     time::{self, Stamp},
 };
@@ -34,14 +33,15 @@ pub(crate) enum Moment {
 
 const MESSAGE: &[&str] = &[
     "message", "msg", "event", "MESSAGE", "Message", "@m", "RenderedMessage", "textPayload", "short_message", "log", "@mt",
-    "MessageTemplate", "body", "text", "log_line",
+    "MessageTemplate", "body", "text", "log_line", "Log", "Log_s",
 ];
 const LEVEL: &[&str] = &[
     "severity", "level", "levelname", "lvl", "log.level", "@l", "Level", "LogLevel", "loglevel", "log_level", "level_name",
     "severityText", "severity_text", "error_severity", "s",
 ];
 const TIME: &[&str] = &[
-    "timestamp", "time", "ts", "@timestamp", "t", "@t", "asctime", "Timestamp", "datetime", "timeMillis", "instant", "date",
+    "timestamp", "time", "ts", "@timestamp", "t", "@t", "asctime", "Timestamp", "datetime", "timeMillis", "instant", "date", "TimeStamp",
+    "TimeGenerated",
 ];
 const LOGGER: &[&str] = &[
     "logger", "logger_name", "loggerName", "log.logger", "SourceContext", "Category", "target", "channel", "component", "module",
@@ -110,7 +110,7 @@ fn message<'a>(object: &Object<'a>) -> Option<(Cow<'a, str>, &'a str)> {
     MESSAGE.iter().find_map(|key| {
         let value = object.get(key)?;
         let text = value.string().filter(|text| !text.trim().is_empty())?;
-        Some((undouble(text), value.0))
+        Some((text, value.0))
     })
 }
 
@@ -214,14 +214,35 @@ fn error(value: Value<'_>, depth: usize) -> Option<String> {
         return None;
     }
     if let Some(text) = value.string() {
-        return (!ABSENT.contains(&text.trim())).then(|| undouble(text).into_owned());
+        return (!ABSENT.contains(&text.trim())).then(|| text.into_owned());
     }
     if let Some(object) = value.object() {
         return error_object(&object, depth);
     }
     let items = value.items();
+    if let Some(chain) = python_chain(&items, depth) {
+        return Some(chain);
+    }
     let parts: Vec<String> = items.iter().filter_map(|item| error(*item, depth + 1)).collect();
     (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// The chain of exceptions that structlog writes, newest first, in the order and with the words
+/// of Python.
+fn python_chain(items: &[Value<'_>], depth: usize) -> Option<String> {
+    let mut text = String::new();
+    for item in items.iter().rev() {
+        let object = item.object().filter(|object| object.has("exc_type"))?;
+        text.push_str(&error_object(&object, depth + 1)?);
+        if std::ptr::eq(item, &items[0]) {
+            break;
+        }
+        text.push_str(match object.get("is_cause").map(|value| value.0) {
+            Some("true") => "\n\nThe above exception was the direct cause of the following exception:\n\n",
+            _ => "\n\nDuring handling of the above exception, another exception occurred:\n\n",
+        });
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 fn error_object(object: &Object<'_>, depth: usize) -> Option<String> {
@@ -312,6 +333,18 @@ mod tests {
         ] {
             assert_eq!(said(json), (text.to_owned(), severity, logger.map(str::to_owned), true), "{json}");
         }
+    }
+
+    #[test]
+    fn a_chain_of_python_is_put_in_its_order() {
+        let exception = |kind: &str, value: &str, is_cause: bool| {
+            format!(r#"{{"exc_type":"{kind}","exc_value":"{value}","is_cause":{is_cause},"frames":[{{"filename":"a.py","lineno":1,"name":"f"}}]}}"#)
+        };
+        let chain = [exception("RuntimeError", "startup", false), exception("KeyError", "'X'", true)].join(",");
+        let frames = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n";
+        let cause = "\n\nThe above exception was the direct cause of the following exception:\n\n";
+        let want = format!("failed\n{frames}KeyError: 'X'{cause}{frames}RuntimeError: startup");
+        assert_eq!(said(&format!(r#"{{"event":"failed","exception":[{chain}]}}"#)).0, want);
     }
 
     #[test]

@@ -88,6 +88,15 @@ impl Lines {
             set_writer(draft, writer, out);
             return rest;
         }
+        if let Some((time, platform, dyno, rest)) = prefix::heroku(text) {
+            draft.format = "heroku";
+            draft.envelope_time(time);
+            if platform {
+                draft.record.stream = Stream::Platform;
+            }
+            set_writer(draft, Writer { instance: dyno, container: None, namespace: None }, out);
+            return rest;
+        }
         if let Some((stamp, rest)) = prefix::gcloud(text).filter(|_| self.manner.gcloud) {
             draft.format = "gcloud-run";
             draft.record.at = out.utc(stamp);

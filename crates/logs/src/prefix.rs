@@ -235,6 +235,20 @@ pub(crate) fn aws(line: &str) -> Option<(Timestamp, Writer<'_>, &str)> {
     Some((time, Writer { instance: task, container: Some(container), namespace: None }, text))
 }
 
+/// `heroku logs`: `2026-11-22T06:00:00.123456+00:00 app[web.1]: text`; whether the platform speaks.
+pub(crate) fn heroku(line: &str) -> Option<(Timestamp, bool, &str, &str)> {
+    if line.as_bytes().get(26..32) != Some(b"+00:00") {
+        return None;
+    }
+    let (stamp, rest) = line.split_once(' ')?;
+    let (source, rest) = rest.split_once('[')?;
+    let (dyno, text) = rest.split_once("]: ").or_else(|| Some((rest.strip_suffix("]:")?, "")))?;
+    if !["app", "heroku"].contains(&source) || dyno.contains(' ') {
+        return None;
+    }
+    Some((time::rfc3339(stamp)?, source == "heroku", dyno, text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +312,8 @@ mod tests {
         assert!(is_gcloud("2026-11-22 06:00:00 [2026-11-22 06:00:00 +0000] [1] [INFO] Starting gunicorn"));
         assert!(!is_gcloud("2026-11-22 06:00:00 INFO starting"));
         assert_eq!(gcloud_request("GET 503 https://x.run.app/health"), Some((503, "https://x.run.app/health")));
+        let (_, platform, dyno, text) = heroku("2026-11-22T06:00:00.123000+00:00 heroku[web.1]: Process exited with status 1").expect("a line");
+        assert_eq!((platform, dyno, text), (true, "web.1", "Process exited with status 1"));
         let (_, writer, text) = aws("2026-11-22T06:00:00.123000+00:00 app/web/0f1e2d3c4b5a6978 up").expect("a line");
         assert_eq!((writer.instance, writer.container, text), ("0f1e2d3c4b5a6978", Some("web"), "up"));
     }

@@ -9,7 +9,7 @@ pub(crate) fn is_dict(text: &str) -> bool {
     inner.starts_with("{'") || inner.starts_with("{\"") || inner.starts_with("[('") || inner.starts_with("{}")
 }
 
-/// The repr of a dict, written as JSON. Calls such as `datetime.datetime(2025, 9, 15)` become
+/// The repr of a dict, written as JSON. Moments become stamps, other calls
 /// strings of their own text. Nothing when `text` is not one complete literal.
 pub(crate) fn to_json(text: &str) -> Option<String> {
     let mut parser = Parser { text, at: 0, out: String::with_capacity(text.len() + 16) };
@@ -177,7 +177,8 @@ impl Parser<'_> {
                 let kept = self.out.len();
                 self.arguments(depth)?;
                 self.out.truncate(kept);
-                self.out.push_str(&quoted(&self.text[start..self.at]));
+                let call = &self.text[start..self.at];
+                self.out.push_str(&quoted(&moment(call).unwrap_or_else(|| call.to_owned())));
             }
             _ => self.out.push_str(&quoted(&word)),
         }
@@ -240,6 +241,21 @@ impl Parser<'_> {
     }
 }
 
+/// `datetime.datetime(2025, 9, 15, 21, 37, tzinfo=..)` as a stamp.
+fn moment(call: &str) -> Option<String> {
+    let (name, arguments) = call.split_once('(')?;
+    if !["datetime", "DatetimeWithNanoseconds"].contains(&name.rsplit('.').next()?) {
+        return None;
+    }
+    let numbers: Vec<u32> = arguments.split([',', ')']).map_while(|number| number.trim().parse().ok()).collect();
+    let [year, month, day, rest @ ..] = numbers.as_slice() else {
+        return None;
+    };
+    let part = |at: usize| rest.get(at).copied().unwrap_or(0);
+    let zone = if arguments.contains("utc") || arguments.contains("UTC") { "Z" } else { "" };
+    Some(format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}{zone}", part(0), part(1), part(2), part(3)))
+}
+
 fn push_escaped(text: &mut String, escaped: char) {
     match escaped {
         'n' => text.push('\n'),
@@ -268,7 +284,8 @@ mod tests {
             ("{'message': 'it\\'s \"down\"\\n', 'n': 1, 'f': -1.5e3, 'ok': True, 'x': None}", r#"{"message":"it's \"down\"\n","n":1,"f":-1.5e3,"ok":true,"x":null}"#),
             ("OrderedDict({'a': ['x', ('y', 2,)], 'b': {}})", r#"{"a":["x",["y",2]],"b":{}}"#),
             ("OrderedDict([('a', 1), ('b', OrderedDict())])", r#"{"a":1,"b":{}}"#),
-            ("{'t': datetime.datetime(2025, 9, 15, tzinfo=datetime.timezone.utc), 's': <Severity.ERROR: 500>}", r#"{"t":"datetime.datetime(2025, 9, 15, tzinfo=datetime.timezone.utc)","s":"<Severity.ERROR: 500>"}"#),
+            ("{'t': datetime.datetime(2025, 9, 15, tzinfo=datetime.timezone.utc), 's': <Severity.ERROR: 500>}", r#"{"t":"2025-09-15T00:00:00.000000Z","s":"<Severity.ERROR: 500>"}"#),
+            ("{'e': Money(1, unit='x')}", r#"{"e":"Money(1, unit='x')"}"#),
             ("{1: b'x\\xe9', 's': {'a', 'b'}, 'n': nan}", r#"{"1":"xé","s":["a","b"],"n":null}"#),
         ] {
             assert_eq!(to_json(python).as_deref(), Some(json), "{python}");

@@ -55,6 +55,8 @@ impl<'s, R: Read> Reader<'s, R> {
         if let Some(damage) = self.window.damage.take() {
             self.skipped(format!("the compressed input is cut off or damaged here: {damage}"));
         }
+        // Blanks may be left at the end.
+        self.window.consume(usize::MAX);
         let mut summary = self.rows.finish();
         summary.bytes = self.window.consumed();
         Ok(summary)

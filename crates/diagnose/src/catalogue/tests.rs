@@ -6,6 +6,10 @@ use proptest::prelude::*;
 use std::path::Path;
 
 /// The sources of what is built in, as (name, text), by name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the library is pure; this test compares it with the files it was built from"
+)]
 fn sources() -> Vec<(String, String)> {
     fn collect(root: &Path, directory: &str, files: &mut Vec<(String, String)>) {
         for entry in std::fs::read_dir(root.join(directory)).into_iter().flatten() {
@@ -60,14 +64,21 @@ fn the_built_in_knowledge_is_sound() {
 fn what_is_embedded_is_what_the_sources_say() {
     let builtin = Catalogue::builtin();
     let mut expected = knowledge().clone();
-    expected.digest = builtin.digest().to_owned();
     for pattern in &mut expected.patterns {
         (pattern.samples, pattern.near_misses) = Default::default();
     }
     for marker in &mut expected.markers {
         (marker.samples, marker.near_misses) = Default::default();
     }
-    assert_eq!(builtin.knowledge, expected);
+    // Row by row: all of it at once would be a failure that nobody can read.
+    fn same<T: PartialEq + std::fmt::Debug>(embedded: &[T], written: &[T]) {
+        assert_eq!(embedded.len(), written.len());
+        embedded.iter().zip(written).for_each(|(embedded, written)| assert_eq!(embedded, written));
+    }
+    same(builtin.causes(), &expected.causes);
+    same(builtin.patterns(), &expected.patterns);
+    same(builtin.markers(), &expected.markers);
+    same(builtin.components(), &expected.components);
     assert!(builtin.digest().starts_with("sha256:") && builtin.digest().len() == 71);
 }
 

@@ -3,6 +3,8 @@
 use super::frame::{contains_any, split_position, starts_with_any};
 use super::{stamp, title};
 
+/// `STATEMENT`, the longest word that stands for a level.
+const LONGEST_LEVEL: usize = 9;
 /// A line has no more columns than this; the rest is message.
 const MOST_COLUMNS: usize = 10;
 
@@ -27,7 +29,7 @@ pub(super) struct Columns {
 
 /// Finds the columns of a line.
 pub(super) fn read(line: &str) -> Columns {
-    if is_structured(line) {
+    if line.starts_with([' ', '\t']) || is_structured(line) {
         return Columns::default();
     }
     let mut reader = Reader::new(line);
@@ -47,7 +49,7 @@ pub(super) fn read(line: &str) -> Columns {
 /// Whether `line` starts a record of its own without columns: a JSON or logfmt object.
 pub(super) fn is_structured(line: &str) -> bool {
     let starts = ["{\"", "time=", "level=", "ts=", "t=20", "at=20", "timestamp="];
-    starts_with_any(line, &starts)
+    line.starts_with(['{', 't', 'l', 'a']) && starts_with_any(line, &starts)
 }
 
 /// The value of `msg=` in a logfmt line.
@@ -140,7 +142,10 @@ impl<'t> Reader<'t> {
         if self.levelled || rest.starts_with("FATAL ERROR") {
             return None;
         }
-        let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let length = rest.bytes().take(LONGEST_LEVEL + 1).take_while(u8::is_ascii_alphabetic).count();
+        if !(3..=LONGEST_LEVEL).contains(&length) {
+            return None;
+        }
         let word = &rest[..length];
         let after = rest[length..].chars().next();
         let ends = matches!(after, None | Some(' ' | ':' | '\t' | '|' | ',' | '(' | '['));
@@ -150,10 +155,9 @@ impl<'t> Reader<'t> {
             // `ERROR 1045 (28000)` and `LOG` as a word are text, not columns.
             ends && (word != "LOG" || after == Some(':'))
         } else {
-            let small = is_level(&word.to_ascii_uppercase()) && word != "panic";
-            let lower = word.bytes().all(|byte| byte.is_ascii_lowercase());
             let alone = after == Some(':') && self.at == 0;
-            small && ends && lower && (alone || self.stamped) || is_dotnet_level(word, after)
+            let small = ends && (alone || self.stamped) && word != "panic" && is_level_word(word);
+            small || is_dotnet_level(word, after)
         };
         // logrus: `FATA[0000]`, basicConfig: `ERROR:root:`.
         let fits = fits || (length == 4 && is_logrus(word, &rest[length..]));
@@ -176,15 +180,14 @@ impl<'t> Reader<'t> {
         let words = inner.trim();
         let stamp = stamp::stamp(words).is_some();
         // `[Error: no such file]` is an error that is printed so, `[Error]` a level.
-        let alone = is_level(&words.to_ascii_uppercase());
+        let alone = words.len() <= LONGEST_LEVEL && is_level(&words.to_ascii_uppercase());
         let level = alone || words.split([' ', ':', '/', ',', '|', '.']).any(is_level_word);
         let number = !words.is_empty() && words.bytes().all(|byte| byte.is_ascii_digit());
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" .:_-#/$*@".contains(&byte);
-        let name = words.bytes().all(plain) && (self.stamped || self.levelled);
+        let name = (self.stamped || self.levelled) && is_name(words);
         self.stamped |= stamp;
         self.levelled |= level;
         // `(psycopg2.OperationalError)` begins a message.
-        let error = title::ends_like_error(words);
+        let error = title::ends_like_error(words) || close == ')' && title::is_error_name(words);
         ((stamp || level || number || name) && !error).then_some(length)
     }
 
@@ -217,6 +220,13 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// A thread or a logger in brackets; not `[Errno 111]` and `[SSL: WRONG_VERSION]`.
+fn is_name(words: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" .:_-#/$*@".contains(&byte);
+    let message = words.contains(": ") || starts_with_any(words, &["Errno ", "WinError "]);
+    words.bytes().all(plain) && !message
+}
+
 /// `main.go:12`, with or without a colon after it.
 fn is_source(word: &str) -> bool {
     let (file, number) = split_position(word);
@@ -246,7 +256,7 @@ fn is_server_tag(word: &str) -> bool {
 
 /// A level all in capitals or all in small letters.
 fn is_level_word(word: &str) -> bool {
-    let lower = word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let lower = (3..=LONGEST_LEVEL).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase());
     is_level(word) || lower && is_level(&word.to_ascii_uppercase())
 }
 
@@ -328,6 +338,8 @@ mod tests {
             ("2026-11-22 06:07:41.250 | ERROR    | app:main:12 - no route", "no route"),
             ("2026-11-22 06:07:41 [error    ] no route    key=val", "no route    key=val"),
             ("Nov 22 06:07:41 host prog[1]: no route", "no route"),
+            ("2026-11-22 06:07:41,250 ERROR [Errno 111] Connection refused", "[Errno 111] Connection refused"),
+            ("ERROR (psycopg2.errors.UndefinedTable) relation", "(psycopg2.errors.UndefinedTable) relation"),
             ("[Sun Nov 22 06:07:41.250 2026] [core:error] [pid 1:tid 1] no route", "no route"),
         ];
         for (line, message) in rows {

@@ -135,7 +135,7 @@ impl Reader {
             }
             Part::Resumed => self.in_message = false,
             Part::Other if row.blank() => {}
-            Part::Other if self.links.is_empty() => self.named(at, row.trimmed(), false),
+            Part::Other if self.links.is_empty() => self.named(at, row.trimmed, false),
             Part::Other if self.in_message => {
                 if let Some(link) = self.links.last_mut() {
                     link.go_on(at, row.text);

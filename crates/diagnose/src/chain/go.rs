@@ -31,7 +31,7 @@ fn part_of(text: &str) -> Part<'_> {
         return Part::Panic("fatal error", message);
     }
     // net/http recovers the panic of a handler and logs it.
-    if let Some((_, rest)) = row.split_once("http: panic serving ") {
+    if let Some(rest) = row.strip_prefix("http: panic serving ") {
         let message = rest.split_once(": ").map_or(rest, |(_, message)| message);
         return Part::Panic("panic", message);
     }
@@ -52,10 +52,14 @@ fn part_of(text: &str) -> Part<'_> {
 
 /// A tab, a path that ends in `.go:12`, perhaps an offset.
 fn is_position(text: &str) -> bool {
+    if !text.starts_with(['\t', ' ']) {
+        return false;
+    }
     let row = text.trim();
     let source = row.split(" +0x").next().unwrap_or(row);
     let (file, number) = split_position(source);
-    text.starts_with(['\t', ' ']) && number.is_some() && (file.ends_with(".go") || file.ends_with(".s")) && file.contains(['/', '\\'])
+    let known = file.ends_with(".go") || file.ends_with(".s");
+    number.is_some() && known && file.contains(['/', '\\'])
 }
 
 /// `pkg/path.(*T).f(...)` at the left margin.
@@ -77,6 +81,11 @@ fn is_trailer(text: &str) -> bool {
 /// A panic, or the stack of an error that stands above it.
 pub(super) fn start(row: &Row) -> Option<Start> {
     let joiner = |state| Joiner { state };
+    // Most rows are none of these: the costly questions come after the first byte.
+    let indented = row.text.starts_with(['\t', ' ']);
+    if !indented && !row.text.starts_with(['p', 'f', 'h', 'g']) {
+        return None;
+    }
     match part_of(row.text) {
         Part::Panic(..) => Start::here(joiner(State::Message)),
         Part::Goroutine => Start::from(Head::Title, joiner(State::Calls)),

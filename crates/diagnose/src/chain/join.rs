@@ -97,26 +97,33 @@ pub(super) fn language_of(row: &Row) -> Option<Language> {
     start_of(row).map(|(language, _)| language)
 }
 
+/// What asks a language whether a row begins a block of it, and the bytes that such a row can
+/// begin with behind its indentation; none means any.
+type Starter = (Language, &'static [u8], fn(&Row) -> Option<Start>);
+
+const STARTERS: [Starter; 9] = [
+    (Language::Python, b"TEFD|+", python::start),
+    (Language::Jvm, b"ECSWa.*", jvm::start),
+    (Language::Node, b"", node::start),
+    (Language::DotNet, b"U-a", dotnet::start),
+    (Language::Go, b"", go::start),
+    (Language::Rust, b"tCEa", rust::start),
+    (Language::Ruby, b"", ruby::start),
+    (Language::Php, b"PFS[#", php::start),
+    (Language::Postgres, b"", server::start),
+];
+
 /// How a row begins a block, if it does.
 fn start_of(row: &Row) -> Option<(Language, Start)> {
-    type Starter = fn(&Row) -> Option<Start>;
-    const STARTERS: [(Language, Starter); 9] = [
-        (Language::Python, python::start),
-        (Language::Jvm, jvm::start),
-        (Language::Node, node::start),
-        (Language::DotNet, dotnet::start),
-        (Language::Go, go::start),
-        (Language::Rust, rust::start),
-        (Language::Ruby, ruby::start),
-        (Language::Php, php::start),
-        (Language::Postgres, server::start),
-    ];
-    if row.blank() || columns::is_structured(row.text) {
+    let first = *row.trimmed.as_bytes().first()?;
+    if columns::is_structured(row.text) {
         return None;
     }
+    let fits = |(_, firsts, _): &&Starter| firsts.is_empty() || firsts.contains(&first);
     STARTERS
         .iter()
-        .find_map(|(language, starter)| Some((*language, starter(row)?)))
+        .filter(fits)
+        .find_map(|(language, _, starter)| Some((*language, starter(row)?)))
 }
 
 pub(super) struct Joiner<'l, 't> {

@@ -146,7 +146,7 @@ impl Joiner {
         if row.blank() {
             return Step::Hold;
         }
-        let text = row.trimmed();
+        let text = row.trimmed;
         let mark = match met {
             1 => text == "APPLICATION FAILED TO START",
             2 => part_of(row.text) == Part::Stars,
@@ -264,7 +264,7 @@ impl Reader {
 
     fn call(&mut self, at: usize, row: &Row) {
         self.in_message = false;
-        let frame = frame(at, row.trimmed());
+        let frame = frame(at, row.trimmed);
         if self.links.is_empty() {
             // The head is missing; its calls still tell where it happened.
             self.truncated = true;
@@ -330,12 +330,12 @@ fn place(call: &str, function: &str) -> Place {
 /// The report that Spring Boot makes of a failure that it knows: its description is the message.
 fn report(rows: &[Row]) -> Option<Chain> {
     let after = |heading: &str| {
-        let at = rows.iter().position(|row| row.trimmed() == heading)?;
+        let at = rows.iter().position(|row| row.trimmed == heading)?;
         let text = (at + 1..rows.len()).find(|row| !rows[*row].blank())?;
-        (rows[text].trimmed() != "Action:").then_some(text)
+        (rows[text].trimmed != "Action:").then_some(text)
     };
     let first = after("Description:")?;
-    let action = rows.iter().position(|row| row.trimmed() == "Action:");
+    let action = rows.iter().position(|row| row.trimmed == "Action:");
     let mut link = Link::new("", rows[first].text, first..first + 1);
     for (at, row) in rows.iter().enumerate().take(action.unwrap_or(rows.len())).skip(first + 1) {
         link.go_on(at, row.text);

@@ -27,6 +27,11 @@ fn is_call(row: &str) -> bool {
 
 /// `/srv/app/x.js:12` or `node:internal/x:12`, alone on its row: where an uncaught error arose.
 fn is_position(text: &str) -> bool {
+    let ends_in_line = text.trim_end().ends_with(|last: char| last.is_ascii_digit());
+    let starts = text.starts_with(['/', 'f', 'n']) || text.get(1..3) == Some(":\\");
+    if !ends_in_line || !starts {
+        return false;
+    }
     let (file, number) = split_position(text.trim_end());
     // Where a column follows the line it is a message that names a place.
     let number = number.filter(|number| text.trim_end().len() == file.len() + 1 + number.to_string().len());
@@ -38,14 +43,14 @@ fn is_position(text: &str) -> bool {
 
 /// A title that ends in an open brace: an error without calls, its properties follow.
 fn opens_object(row: &Row) -> bool {
-    row.trimmed().ends_with(" {")
+    row.trimmed.ends_with(" {")
         && title::anywhere(row.text).is_some()
         && contains_any(row.text, &["[", "Error: "])
 }
 
 /// An error, the excerpt of its source, or calls whose title stands above.
 pub(super) fn start(row: &Row) -> Option<Start> {
-    let text = row.trimmed();
+    let text = row.trimmed;
     if is_call(text) && row.indent() > 0 {
         return Start::from(Head::Title, Joiner::new(after_call(row)));
     }
@@ -60,7 +65,7 @@ pub(super) fn start(row: &Row) -> Option<Start> {
 
 /// What follows a call: more calls, or the properties that its row opens.
 fn after_call(row: &Row) -> State {
-    if row.trimmed().ends_with(" {") {
+    if row.trimmed.ends_with(" {") {
         // The brace closes at the indentation of the error's title, two steps to the left.
         return State::Object(row.indent().saturating_sub(4));
     }
@@ -102,7 +107,7 @@ impl Joiner {
 
 impl Grow for Joiner {
     fn step(&mut self, row: &Row) -> Step {
-        let text = row.trimmed();
+        let text = row.trimmed;
         if self.state == State::Done || row.columned() && !is_call(text) {
             return Step::End;
         }
@@ -145,7 +150,7 @@ impl Joiner {
     }
 
     fn excerpt(&mut self, rows: usize, row: &Row) -> Step {
-        let marks = row.trimmed().bytes().all(|byte| byte == b'^' || byte == b'~');
+        let marks = row.trimmed.bytes().all(|byte| byte == b'^' || byte == b'~');
         if marks {
             return self.join(State::Marked);
         }
@@ -165,7 +170,7 @@ impl Joiner {
         if row.indent() > indent {
             return self.join(State::Object(indent));
         }
-        if row.trimmed().starts_with(['}', ']']) {
+        if row.trimmed.starts_with(['}', ']']) {
             return self.join(State::Closed);
         }
         Step::End
@@ -182,7 +187,7 @@ fn is_notice(text: &str) -> bool {
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let body = |row: &Row| start(row).is_some();
     let first = rows.iter().position(body)?;
-    let head = if is_call(rows[first].trimmed()) { title::head(rows, first) } else { first };
+    let head = if is_call(rows[first].trimmed) { title::head(rows, first) } else { first };
     if is_notice(rows[head].text) {
         return None;
     }
@@ -210,7 +215,7 @@ struct Reader {
 
 impl Reader {
     fn row(&mut self, at: usize, row: &Row) {
-        let text = row.trimmed();
+        let text = row.trimmed;
         if self.links.is_empty() && row.indent() == 0 && is_position(row.text) {
             self.in_excerpt = true;
         } else if text.is_empty() || text.starts_with("Node.js v") || text.starts_with("Emitted 'error'") {
@@ -229,7 +234,7 @@ impl Reader {
     }
 
     fn excerpt(&mut self, at: usize, row: &Row) {
-        let text = row.trimmed();
+        let text = row.trimmed;
         let marks = text.bytes().all(|byte| byte == b'^' || byte == b'~');
         if marks {
             self.in_excerpt = false;
@@ -241,7 +246,7 @@ impl Reader {
 
     fn message(&mut self, at: usize, row: &Row) {
         // Properties behind an error without calls are no message.
-        if row.trimmed().starts_with(['}', ']']) || is_property(row.trimmed()) && self.braced() {
+        if row.trimmed.starts_with(['}', ']']) || is_property(row.trimmed) && self.braced() {
             self.in_message = false;
             return self.property(at, row);
         }
@@ -256,7 +261,7 @@ impl Reader {
 
     /// A row between braces: a cause, a list of members, a member, or an ordinary property.
     fn property(&mut self, at: usize, row: &Row) {
-        let text = row.trimmed();
+        let text = row.trimmed;
         self.depth = self.depth.saturating_sub(usize::from(text.starts_with(['}', ']'])));
         self.depth += usize::from(text.ends_with(['{', '[']));
         let indent = row.indent();
@@ -300,7 +305,7 @@ impl Reader {
     }
 
     fn call(&mut self, at: usize, row: &Row) {
-        let text = row.trimmed();
+        let text = row.trimmed;
         self.in_message = false;
         self.in_excerpt = false;
         if self.links.is_empty() {

@@ -91,7 +91,7 @@ impl Grow for Joiner {
             Part::Other if row.blank() => return Step::Hold,
             Part::Other if self.state == State::Message && !row.fresh => return Step::Hold,
             // The quote and brace that end Laravel's record.
-            Part::Other if self.state == State::Calls && row.trimmed() == "\"}" => State::Done,
+            Part::Other if self.state == State::Calls && row.trimmed == "\"}" => State::Done,
             _ => return Step::End,
         };
         self.state = next;
@@ -157,7 +157,7 @@ fn logged(rows: &[Row]) -> Option<Chain> {
     }
     let head = title::head(rows, first);
     let mut link = match rows.get(head).filter(|_| head < first) {
-        Some(row) => object(head, row.trimmed()).unwrap_or_else(|| named(head, row.trimmed())),
+        Some(row) => object(head, row.trimmed).unwrap_or_else(|| named(head, row.trimmed)),
         None => Link::new("", "", first..first + 1),
     };
     for (at, row) in rows.iter().enumerate().skip(first) {

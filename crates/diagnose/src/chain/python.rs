@@ -154,12 +154,12 @@ impl Joiner {
 
     /// A row after `Type: message`: messages go on with indented rows and some known ones.
     fn message(&mut self, row: &Row) -> Step {
-        let known = starts_with_any(row.trimmed(), &MESSAGE_ROWS);
+        let known = starts_with_any(row.trimmed, &MESSAGE_ROWS);
         if known || row.indent() > 0 && !self.astray {
             return Step::Join;
         }
         // The fields of a validation error stand alone on a row, their faults are indented below.
-        let field = self.structured && !row.trimmed().contains(' ');
+        let field = self.structured && !row.trimmed.contains(' ');
         self.astray |= !field;
         Step::Hold
     }
@@ -187,7 +187,7 @@ const MESSAGE_ROWS: [&str; 17] = [
 ];
 
 fn fatal_continuation(row: &Row) -> Step {
-    let text = row.trimmed();
+    let text = row.trimmed;
     let known = ["Current thread ", "Thread 0x", "Python runtime state:", "Extension modules:", "<no Python frame>"];
     if row.indent() > 0 || starts_with_any(text, &known) {
         return Step::Join;

@@ -9,6 +9,8 @@ pub(super) struct Row<'t> {
     pub line: &'t str,
     /// What it says, indentation kept.
     pub text: &'t str,
+    /// That, without indentation and trailing space.
+    pub trimmed: &'t str,
     /// It starts with a stamp.
     pub stamped: bool,
     /// It starts with a level, perhaps behind a stamp.
@@ -18,6 +20,7 @@ pub(super) struct Row<'t> {
     pub fresh: bool,
     /// It came noticeably later than the row before.
     pub late: bool,
+    pub signs: Signs,
 }
 
 impl<'t> Row<'t> {
@@ -25,13 +28,16 @@ impl<'t> Row<'t> {
     pub fn of(line: &'t str) -> Row<'t> {
         let line = line.trim_end_matches(['\r', '\n']);
         let columns = columns::read(line);
+        let text = &line[columns.width..];
         Row {
             line,
-            text: &line[columns.width..],
+            text,
+            trimmed: text.trim(),
             stamped: columns.stamped,
             levelled: columns.levelled,
             fresh: columns.width > 0,
             late: false,
+            signs: Signs::of(line),
         }
     }
 
@@ -46,13 +52,8 @@ impl<'t> Row<'t> {
         self.stamped && !stamped || self.levelled && !levelled
     }
 
-    /// Without indentation and trailing space.
-    pub fn trimmed(&self) -> &'t str {
-        self.text.trim()
-    }
-
     pub fn blank(&self) -> bool {
-        self.trimmed().is_empty()
+        self.trimmed.is_empty()
     }
 
     /// Bytes of leading white space, 0 for a blank row.
@@ -61,6 +62,37 @@ impl<'t> Row<'t> {
             return 0;
         }
         self.text.len() - self.text.trim_start().len()
+    }
+}
+
+/// What one pass over a row shows, so that most rows need no closer look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    /// `:  ` as behind the tags of the Postgres server.
+    pub tag: bool,
+    /// `b:` or `>:` as in the positions of Ruby.
+    pub ruby: bool,
+    /// `co` at the start or behind `: ` or `) `, as where libpq speaks of a connection.
+    pub connection: bool,
+}
+
+impl Signs {
+    fn of(line: &str) -> Signs {
+        // Without branches, so that the compiler compares many bytes at once.
+        let bytes = line.as_bytes();
+        let from = |at: usize| bytes.get(at..).unwrap_or_default();
+        let fours = bytes.iter().zip(from(1)).zip(from(2)).zip(from(3));
+        let mut signs = Signs {
+            tag: false,
+            ruby: line.ends_with(':'),
+            connection: line.starts_with("co"),
+        };
+        for (((a, b), c), d) in fours {
+            signs.tag |= (*a == b':') & (*b == b' ') & (*c == b' ');
+            signs.ruby |= ((*b == b'b') | (*b == b'>')) & (*c == b':');
+            signs.connection |= ((*a == b':') | (*a == b')')) & (*b == b' ') & (*c == b'c') & (*d == b'o');
+        }
+        signs
     }
 }
 

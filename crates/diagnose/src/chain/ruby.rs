@@ -54,10 +54,12 @@ fn error<'t>(position: &'t str, text: &'t str) -> Part<'t> {
 
 /// Where `file.rb:12` or `file.rb:12:in 'm'` ends at the start of a row.
 fn position_end(row: &str) -> Option<usize> {
-    let source = row.find(".rb:").map(|at| at + 4).or_else(|| row.find(">:").map(|at| at + 2))?;
-    if row[..source].contains(' ') {
-        return None;
-    }
+    let word = row.split(' ').next()?;
+    let colon = |(at, _): (usize, &str)| {
+        let source = &word[..at];
+        (source.ends_with(".rb") || source.ends_with('>')).then_some(at + 1)
+    };
+    let source = word.match_indices(':').find_map(colon)?;
     let digits = row[source..].bytes().take_while(u8::is_ascii_digit).count();
     let number = source + digits;
     let Some(method) = row[number..].strip_prefix(":in ").filter(|_| digits > 0) else {
@@ -75,8 +77,11 @@ fn is_call(call: &str) -> bool {
 /// An error, or calls whose error stands above.
 pub(super) fn start(row: &Row) -> Option<Start> {
     let joiner = |heads, state| Joiner { heads, state };
+    if !row.signs.ruby {
+        return None;
+    }
     match part_of(row.text) {
-        Part::Error { .. } => Start::here(joiner(vec![row.trimmed().to_string()], State::Message)),
+        Part::Error { .. } => Start::here(joiner(vec![row.trimmed.to_string()], State::Message)),
         Part::Call(_) => Start::from(Head::Title, joiner(Vec::new(), State::Calls)),
         Part::Cause | Part::Other => None,
     }
@@ -102,7 +107,7 @@ impl Grow for Joiner {
         if row.blank() {
             return Step::Hold;
         }
-        let text = row.trimmed();
+        let text = row.trimmed;
         match part_of(row.text) {
             Part::Call(_) => {
                 self.state = State::Calls;
@@ -191,7 +196,7 @@ fn head(rows: &[Row]) -> usize {
 
 /// The title of a report: `Type: message`, or Rails' `Type (message):`.
 fn named(at: usize, row: &Row) -> Link {
-    let text = row.trimmed();
+    let text = row.trimmed;
     if let Some(title) = title::anywhere(text) {
         return Link::new(title.type_name, title.message, at..at + 1);
     }

@@ -33,7 +33,7 @@ fn is_position(text: &str) -> bool {
 /// A panic, the list of causes of a report, or a backtrace whose head is missing.
 pub(super) fn start(row: &Row) -> Option<Start> {
     let joiner = |state| Joiner { state };
-    let text = row.trimmed();
+    let text = row.trimmed;
     if let Some(rest) = panicked(row.text) {
         let old = rest.starts_with('\'');
         return Start::here(joiner(if old { State::Notes } else { State::First }));
@@ -74,7 +74,7 @@ impl Grow for Joiner {
         if row.blank() {
             return Step::Hold;
         }
-        let text = row.trimmed();
+        let text = row.trimmed;
         let next = match self.state {
             _ if starts_with_any(text, &["note: run with `RUST_BACKTRACE", "note: Some details are omitted", "note: we would appreciate"]) => {
                 Some(State::Notes)
@@ -116,7 +116,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     if rows.iter().any(|row| panicked(row.text).is_some()) {
         return panic(rows);
     }
-    let listed = rows.iter().any(|row| matches!(row.trimmed(), "Caused by:" | "Error:"));
+    let listed = rows.iter().any(|row| matches!(row.trimmed, "Caused by:" | "Error:"));
     if listed { report(rows) } else { backtrace_only(rows) }
 }
 
@@ -145,7 +145,7 @@ fn panic(rows: &[Row]) -> Option<Chain> {
 fn new_form(rows: &[Row], at: usize, rest: &str) -> Link {
     let (file, number) = split_position(rest.trim_end_matches(':'));
     let mut link = Link::new("panic", "", at..at + 1);
-    let ends = |row: &Row| starts_with_any(row.trimmed(), &["note: ", "stack backtrace:"]);
+    let ends = |row: &Row| starts_with_any(row.trimmed, &["note: ", "stack backtrace:"]);
     let message: Vec<_> = (at + 1..rows.len()).take_while(|row| !ends(&rows[*row])).collect();
     for row in message {
         if link.whole.is_empty() && !rows[row].blank() {
@@ -166,7 +166,7 @@ fn report(rows: &[Row]) -> Option<Chain> {
     let mut listing = false;
     let mut ended = false;
     for (at, row) in rows.iter().enumerate() {
-        let text = row.trimmed();
+        let text = row.trimmed;
         if matches!(text, "Location:" | "Stack backtrace:" | "Suggestion:") || is_heading(text) && text != "Caused by:" {
             ended = true;
         }
@@ -190,7 +190,7 @@ fn report(rows: &[Row]) -> Option<Chain> {
         link.outer = Some(at - 1);
         link.relation = Some(Relation::CausedBy);
     }
-    let headed = rows.iter().position(|row| row.trimmed() == "Caused by:") != Some(0);
+    let headed = rows.iter().position(|row| row.trimmed == "Caused by:") != Some(0);
     if let Some(link) = links.get_mut(last) {
         calls(rows, link);
         location(rows, link);
@@ -200,16 +200,16 @@ fn report(rows: &[Row]) -> Option<Chain> {
 
 /// A single cause stands below the heading without a number.
 fn unnumbered(rows: &[Row], at: usize) -> bool {
-    at > 0 && rows[at - 1].trimmed() == "Caused by:"
+    at > 0 && rows[at - 1].trimmed == "Caused by:"
 }
 
 /// eyre's `Location:` and the position below it.
 fn location(rows: &[Row], link: &mut Link) {
-    let Some(at) = rows.iter().position(|row| row.trimmed() == "Location:") else {
+    let Some(at) = rows.iter().position(|row| row.trimmed == "Location:") else {
         return;
     };
     if let Some(row) = rows.get(at + 1) {
-        let (file, number) = split_position(row.trimmed());
+        let (file, number) = split_position(row.trimmed);
         if number.is_some() {
             link.call(Frame::new(at + 1, "", file, number, place("", file)), false);
         }
@@ -226,14 +226,14 @@ fn backtrace_only(rows: &[Row]) -> Option<Chain> {
 
 /// The calls of a backtrace, innermost first.
 fn calls(rows: &[Row], link: &mut Link) {
-    let begin = rows.iter().position(|row| matches!(row.trimmed(), "stack backtrace:" | "Stack backtrace:"));
+    let begin = rows.iter().position(|row| matches!(row.trimmed, "stack backtrace:" | "Stack backtrace:"));
     for (at, row) in rows.iter().enumerate().skip(begin.map_or(0, |begin| begin + 1)) {
         let Some((_, function)) = numbered(row.text) else { continue };
         let position = rows.get(at + 1).filter(|row| is_position(row.text));
         if begin.is_none() && position.is_none() {
             continue;
         }
-        let source = position.map_or("", |row| row.trimmed().trim_start_matches("at "));
+        let source = position.map_or("", |row| row.trimmed.trim_start_matches("at "));
         let (file, number) = split_position(source);
         link.call(Frame::new(at, function, file, number, place(function, file)), false);
     }

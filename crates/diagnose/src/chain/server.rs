@@ -2,7 +2,7 @@
 //! library that go on behind a tab.
 
 use super::stamp::stamp;
-use super::frame::{contains_any, starts_with_any};
+use super::frame::starts_with_any;
 use super::join::{Grow, Start};
 use super::row::{Row, Step};
 use super::{Chain, Language, Link};
@@ -22,8 +22,13 @@ struct Said<'t> {
 }
 
 /// Takes a row of the server apart: a tag in capitals, a colon and two spaces.
-fn said(line: &str) -> Option<Said<'_>> {
-    let at = line.find(":  ")?;
+fn said<'t>(row: &Row<'t>) -> Option<Said<'t>> {
+    if !row.signs.tag {
+        return None;
+    }
+    let line = row.line;
+    let spaced = |at: &usize| line[*at..].starts_with(":  ");
+    let at = line.match_indices(':').map(|(at, _)| at).find(spaced)?;
     let text = &line[at + 3..];
     let start = line[..at].rfind(|before: char| !before.is_ascii_uppercase()).map_or(0, |before| before + 1);
     let tag = &line[start..at];
@@ -41,21 +46,30 @@ fn said(line: &str) -> Option<Said<'_>> {
 }
 
 /// A message of the client library, which names the server it tried.
-fn is_client(text: &str) -> bool {
-    let tried = ["connection to server at ", "connection to server on socket ", "could not connect to server: ", "could not translate host name "];
-    contains_any(text, &tried)
+fn is_client(row: &Row) -> bool {
+    if !row.signs.connection {
+        return false;
+    }
+    let tried = [
+        "connection to server at ",
+        "connection to server on socket ",
+        "could not connect to server: ",
+        "could not translate host name ",
+    ];
+    let mut starts = row.line.match_indices('c').map(|(at, _)| at);
+    starts.any(|at| starts_with_any(&row.line[at..], &tried))
 }
 
 /// A message that more rows may follow.
 pub(super) fn start(row: &Row) -> Option<Start> {
-    if let Some(said) = said(row.line).filter(|said| !FOLLOWERS.contains(&said.tag)) {
+    if let Some(said) = said(row).filter(|said| !FOLLOWERS.contains(&said.tag)) {
         return Start::here(Joiner {
             writer: Some(said.writer.to_string()),
             note: NOTES.contains(&said.tag),
             rows: 1,
         });
     }
-    if is_client(row.text) {
+    if is_client(row) {
         return Start::here(Joiner {
             writer: None,
             note: false,
@@ -75,7 +89,7 @@ struct Joiner {
 
 impl Grow for Joiner {
     fn step(&mut self, row: &Row) -> Step {
-        let joins = match (&self.writer, said(row.line)) {
+        let joins = match (&self.writer, said(row)) {
             (Some(writer), Some(said)) => {
                 let advice = !self.note || self.rows > 1 || said.tag == "HINT";
                 said.writer == writer && FOLLOWERS.contains(&said.tag) && advice
@@ -83,7 +97,7 @@ impl Grow for Joiner {
             // psql and drivers print the rest of a server's message without its prefix.
             (None, Some(said)) => FOLLOWERS.contains(&said.tag) && said.writer.is_empty(),
             (Some(_), None) => !row.fresh && !self.note && is_rest(row),
-            (None, None) => !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row.text)),
+            (None, None) => !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row)),
         };
         if joins {
             self.rows += 1;
@@ -99,20 +113,20 @@ impl Grow for Joiner {
 
 /// The rest of a statement behind a tab, or psql's excerpt of it with the mark below.
 fn is_rest(row: &Row) -> bool {
-    let mark = row.indent() > 0 && row.trimmed() == "^";
+    let mark = row.indent() > 0 && row.trimmed == "^";
     row.line.starts_with('\t') || starts_with_any(row.text, &["LINE "]) || mark
 }
 
 /// The message, its further rows as part of it.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
-    let begins = |row: &Row| said(row.line).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row.text);
+    let begins = |row: &Row| said(row).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row);
     let first = rows.iter().position(begins)?;
-    let mut link = match said(rows[first].line) {
+    let mut link = match said(&rows[first]) {
         Some(said) => Link::new(said.tag, said.text, first..first + 1),
-        None => Link::new("", rows[first].trimmed(), first..first + 1),
+        None => Link::new("", rows[first].trimmed, first..first + 1),
     };
     for (at, row) in rows.iter().enumerate().skip(first + 1) {
-        match said(row.line) {
+        match said(row) {
             Some(said) => link.go_on(at, &format!("{}: {}", said.tag, said.text)),
             None => link.go_on(at, row.text),
         }

@@ -5,10 +5,12 @@ use super::frame::starts_with_any;
 /// Length of the stamp at the start of `text`, with its fraction and zone, and with the letter,
 /// process or name that a few loggers put before it.
 pub(super) fn stamp(text: &str) -> Option<usize> {
-    plain(text)
-        .or_else(|| lettered(text))
-        .or_else(|| redis(text))
-        .or_else(|| nest(text))
+    match text.as_bytes().first()? {
+        b'0'..=b'9' => plain(text).or_else(|| redis(text)),
+        b'A'..=b'Z' => plain(text).or_else(|| lettered(text)),
+        b'[' => nest(text),
+        _ => None,
+    }
 }
 
 /// Length of a date, a time of day, or both.
@@ -66,14 +68,35 @@ pub(super) fn glog(text: &str) -> Option<usize> {
     Some(end + 1)
 }
 
+/// Dates that begin with a number.
+const NUMBERED: [&str; 9] = [
+    "9999-99-99",
+    "9999/99/99",
+    "9999.99.99",
+    "99-Xxx-9999",
+    "99/Xxx/9999",
+    "99 Xxx 9999",
+    "99/99/9999",
+    "9/99/9999",
+    "99/9/9999",
+];
+
+/// Dates that begin with a name. Those of syslog end inside the time, to tell it from a year.
+const NAMED: [&str; 6] = [
+    "Xxx 99, 9999",
+    "Xxx 9, 9999",
+    "Xxx Xxx 99",
+    "Xxx Xxx  9",
+    "Xxx 99 99:",
+    "Xxx  9 99:",
+];
+
 /// Length of a date.
 fn date(text: &str) -> Option<usize> {
-    let shapes = [
-        "9999-99-99", "9999/99/99", "9999.99.99", "99-Xxx-9999", "99/Xxx/9999", "99 Xxx 9999", "Xxx 99, 9999",
-        "Xxx 9, 9999", "Xxx Xxx 99", "Xxx Xxx  9", "Xxx 99 99:", "Xxx  9 99:", "99/99/9999", "9/99/9999", "99/9/9999",
-    ];
-    shapes.iter().find_map(|shape| {
-        // The shapes of syslog end inside the time, to tell it from a year.
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        return NUMBERED.iter().find_map(|shape| length_of(text, shape));
+    }
+    NAMED.iter().find_map(|shape| {
         let length = length_of(text, shape)?;
         Some(if shape.ends_with(':') { length - 4 } else { length })
     })
@@ -81,6 +104,9 @@ fn date(text: &str) -> Option<usize> {
 
 /// Length of a time of day with fraction, AM or PM, and zone.
 fn time(text: &str) -> Option<usize> {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
     let shapes = ["99:99:99", "9:99:99", "99:99AM", "99:99PM", "9:99AM", "9:99PM"];
     let mut at = shapes.iter().find_map(|shape| length_of(text, shape))?;
     let fraction = text[at..].strip_prefix(['.', ',', ':']);
@@ -88,18 +114,31 @@ fn time(text: &str) -> Option<usize> {
     if digits > 0 {
         at += digits + 1;
     }
-    let zones = [
-        " AM", " PM", "Z", "+99:99", "-99:99", "+9999", "-9999", " +99:99", " -99:99", " +9999",
-        " -9999", " UTC", " GMT", " CET", " EST", " PST", "+99", "-99", " Z",
-    ];
+    // AM or PM may stand before the zone.
     for _ in 0..2 {
-        at += zones
-            .iter()
-            .find_map(|zone| length_of(&text[at..], zone))
-            .unwrap_or(0);
+        at += zone(&text[at..]);
     }
     let next = text[at..].chars().next();
     next.is_none_or(|next| !next.is_alphanumeric()).then_some(at)
+}
+
+/// What may follow a time of day.
+const ZONES: [&str; 19] = [
+    "Z", " Z", "+99:99", "-99:99", " +99:99", " -99:99", "+9999", "-9999", " +9999", " -9999",
+    "+99", "-99", " UTC", " GMT", " CET", " EST", " PST", " AM", " PM",
+];
+
+/// Length of a zone, or of AM and PM; 0 when there is none.
+fn zone(text: &str) -> usize {
+    let begins = match text.as_bytes() {
+        [b'Z' | b'+' | b'-', ..] => true,
+        [b' ', next, ..] => b"APUGCEZ+-".contains(next),
+        _ => false,
+    };
+    if !begins {
+        return 0;
+    }
+    ZONES.iter().find_map(|zone| length_of(text, zone)).unwrap_or(0)
 }
 
 /// Length of `text`'s start when it has the shape: `9` any digit, `X` a capital, `x` a small

@@ -3,6 +3,9 @@
 use super::row::Row;
 use super::wrapped;
 
+/// No type has a longer name, with its package.
+const LONGEST_NAME: usize = 256;
+
 /// A type and a message found in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Title<'t> {
@@ -36,43 +39,52 @@ pub(super) fn at_start(text: &str) -> Option<Title<'_>> {
 /// (`failed to start Error: no`), in brackets (`[Error: no]`) and with a code
 /// (`TypeError [ERR_X]: no`).
 pub(super) fn anywhere(text: &str) -> Option<Title<'_>> {
-    let mut at = 0;
-    while at < text.len() {
-        let word = &text[at..];
-        let end = name_length(word);
-        let in_path = text[..at].ends_with(['/', '\\', '-', '@', '.']);
-        if end > 0
-            && !in_path
-            && is_error_name(&word[..end])
-            && let Some(message) = message_after(&word[end..])
-        {
-            return Some(Title {
-                type_name: &word[..end],
-                message,
-                at,
-            });
-        }
-        at += end;
-        at += text[at..].chars().next().map_or(1, char::len_utf8);
-    }
-    None
+    let colons = text.match_indices(':').map(|(at, _)| at);
+    let after = |at: &usize| matches!(text.as_bytes().get(at + 1), None | Some(b' '));
+    let row = text.trim_end();
+    let row = row.strip_suffix(" {").map_or(row, str::trim_end);
+    let ends = colons.filter(after).chain([row.len()]);
+    ends.filter_map(|end| ending_at(text, end)).next()
 }
 
-/// The message behind a type's name: after `: `, after a code (Node's ` [CODE]: `, .NET's
-/// ` (111): `), or nothing at the row's end.
-fn message_after(rest: &str) -> Option<&str> {
-    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let code = rest.strip_prefix([' ']).and_then(|code| code.strip_prefix(['[', '(']));
-    let length = code.map_or(0, |code| code.bytes().take_while(word).count());
-    let rest = match rest.get(length + 2..) {
-        Some(after) if length > 0 && after.starts_with([']', ')']) => &after[1..],
-        _ => rest,
-    };
-    match rest.strip_prefix(':') {
-        Some(message) if message.is_empty() || message.starts_with(' ') => Some(message.trim()),
-        None if rest.trim().is_empty() || rest.trim() == "{" => Some(""),
-        _ => None,
+/// The title whose type, or the code behind it (Node's ` [CODE]`, .NET's ` (111)`), ends at `end`.
+fn ending_at(text: &str, end: usize) -> Option<Title<'_>> {
+    let named = without_code(&text[..end]);
+    let at = name_start(named)?;
+    let name = &named[at..];
+    let in_path = name.starts_with(['.', '/']) || text[..at].ends_with(['\\', '-', '@']);
+    let message = text[end..].trim_start_matches(':').trim();
+    (!in_path && is_error_name(name)).then_some(Title {
+        type_name: name,
+        message: if message == "{" { "" } else { message },
+        at,
+    })
+}
+
+fn without_code(text: &str) -> &str {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let code = text.strip_suffix([']', ')']).and_then(|inner| inner.rsplit_once([' ']));
+    match code {
+        Some((before, code)) if code.starts_with(['[', '(']) && code[1..].bytes().all(word) => before,
+        _ => text,
     }
+}
+
+/// Where the name begins that `text` ends with; nothing when none does or it is absurdly long.
+fn name_start(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = text.len();
+    while at > 0 && text.len() - at < LONGEST_NAME {
+        let byte = bytes[at - 1];
+        if byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"_$./".contains(&byte) {
+            at -= 1;
+        } else if text[..at].ends_with("::") && at < text.len() {
+            at -= 2;
+        } else {
+            break;
+        }
+    }
+    (at < text.len() && text.is_char_boundary(at)).then_some(at)
 }
 
 /// Bytes of the dotted name at the start of `text`, with a JVM module (`java.base/`) and

@@ -92,7 +92,7 @@ pub fn own_port(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let until = finding.event.unwrap_or(usize::MAX);
-    let listens = |text: &str| text.contains("listening") && text.contains(&port);
+    let listens = |text: &str| text.contains("listening") && (text.contains(&port) || !text.contains(|c: char| c.is_ascii_digit()));
     let said = context.reading.attempt.events.iter().take(until).find_map(|event| match &event.kind {
         EventKind::ChildNotified { at: Some(at), .. } if listens(&at.text) => Some((at.clone(), event.at)),
         EventKind::ChildOutput { at: Some(at), last: Some(last), .. } => [at, last].into_iter().find(|at| listens(&at.text)).map(|at| (at.clone(), event.at)),
@@ -143,7 +143,7 @@ pub fn known_latency(finding: &mut Option<Finding>, context: &Context) {
     let waited = finding.as_ref().is_none_or(|f| {
         matches!(f.key.as_str(), "connect_timeout" | "startup_exception" | "pool_exhausted" | "startup_hang" | "server_closed_connection" | "dns_timeout" | "deadline_too_short")
     });
-    let timed_out = context.candidates.iter().any(|c| c.at.text.to_ascii_lowercase().contains("time")) || finding.is_none();
+    let timed_out = context.candidates.iter().any(|c| c.mechanism || c.at.text.to_ascii_lowercase().contains("time")) || finding.is_none();
     if !waited || !timed_out || !context.reading.failed() {
         return;
     }

@@ -172,4 +172,9 @@ fn hostile_beginnings_cost_linear_work() {
         let (_, summary) = read(&text);
         assert_eq!(summary.bytes as usize, text.len(), "{line:?}");
     }
+    let deep = |open: &str, close: &str| format!("{}1{}\n", open.repeat(100_000), close.repeat(100_000));
+    for text in [deep("{\"a\":", "}"), deep("[", "]"), deep("[{\"a\":", "}]")] {
+        let (kept, _) = read(&text);
+        assert_eq!(kept.records.len(), 1);
+    }
 }

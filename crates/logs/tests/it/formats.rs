@@ -52,11 +52,13 @@ fn the_same_entry_in_every_wrapping() {
     let entry = r#"{"insertId":"1","timestamp":"2026-11-22T06:00:00Z","severity":"ERROR","resource":{"type":"cloud_run_revision","labels":{"service_name":"a"}},"textPayload":"down"}"#;
     let snake = r#"{"insert_id":"1","timestamp":"2026-11-22T06:00:00+00:00","severity":"ERROR","resource":{"type":"cloud_run_revision","labels":{"service_name":"a"}},"text_payload":"down","json_payload":null}"#;
     let printed = r#"{"insert_id":"1","timestamp":"2026-11-22T06:00:00+00:00","severity":"ERROR","resource":"{'type': 'cloud_run_revision', 'labels': {'service_name': 'a'}}","text_payload":"None","json_payload":"{'message': 'down'}"}"#;
+    let dated = r#"{"insert_id":"1","timestamp":{"seconds":"1795327200","nanos":0},"severity":"<LogSeverity.ERROR: 500>","resource":"{'type': 'cloud_run_revision', 'labels': {'service_name': 'a'}}","payload":"OrderedDict({'message': 'down', 'timestamp': datetime.datetime(2026, 11, 22, 6, 0)})"}"#;
     let numbered = snake.replace("\"ERROR\"", "500");
     let wrappings = [
         entry.to_owned(),
         snake.to_owned(),
         printed.to_owned(),
+        dated.to_owned(),
         numbered,
         format!("[{entry}]"),
         format!("[\n  {entry}\n]\n"),
