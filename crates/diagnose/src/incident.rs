@@ -165,8 +165,7 @@ fn resembles(judged: &[Judged], a: usize, b: usize) -> bool {
     let (first, second) = (&judged[a].reading, &judged[b].reading);
     let stage = |r: &crate::reading::Reading| r.stage.map(|s| s.0);
     revision_of(judged, a) == revision_of(judged, b)
-        && first.end.code == second.end.code
-        && first.end.signal == second.end.signal
+        && (first.end == second.end || !first.end.known() || !second.end.known() || first.end.code == second.end.code)
         && (stage(first) == stage(second) || stage(first).is_none() || stage(second).is_none())
         // An attempt that shows another failure of its own resembles nobody.
         && judged[a].doubtful.as_ref().is_none_or(|d| judged[b].finding.as_ref().is_some_and(|f| f.domain == d.domain || d.confidence() < 0.4))

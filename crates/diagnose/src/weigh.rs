@@ -41,6 +41,8 @@ pub struct Candidate {
     pub also: Vec<LogRef>,
     /// Is it in the failure that ended the attempt?
     pub terminal: bool,
+    /// Are its words more than weak?
+    pub sure: bool,
     /// Does it only say that time ran out?
     pub mechanism: bool,
     /// Is it tied to that failure by more than order?
@@ -48,6 +50,27 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// A candidate that starts where all start.
+    fn new(key: CauseKey, event: usize, at: &LogRef) -> Candidate {
+        let mut candidate = Candidate {
+            key,
+            culprit: None,
+            component: None,
+            event,
+            at: at.clone(),
+            pattern: None,
+            ambiguous_with: Vec::new(),
+            weights: Vec::new(),
+            also: Vec::new(),
+            terminal: false,
+            sure: false,
+            mechanism: false,
+            linked: false,
+        };
+        candidate.add("most lines are not the cause", PRIOR);
+        candidate
+    }
+
     /// Sum of the terms.
     pub fn score(&self) -> f64 {
         self.weights.iter().map(|w| w.log_odds).sum()
@@ -66,7 +89,7 @@ pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
         if matched.role == LineRole::Wrapper {
             continue;
         }
-        candidates.extend(from_match(index, matched, reading, catalogue));
+        candidates.extend(from_match(index, matched, catalogue));
     }
     link_to_terminal(&mut candidates, reading, catalogue);
     outer_explains_inner(&mut candidates, catalogue);
@@ -80,11 +103,11 @@ pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
 }
 
 /// What one match can mean.
-fn from_match(index: usize, matched: &Match, reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
+fn from_match(index: usize, matched: &Match, catalogue: &Catalogue) -> Vec<Candidate> {
     let mut out: Vec<Candidate> = matched
         .rules
         .iter()
-        .filter_map(|hit| from_rule(index, hit, matched, reading, catalogue))
+        .filter_map(|hit| from_rule(index, hit, matched, catalogue))
         .collect();
     let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
     let informative = matched.failure.as_ref().and_then(informative_link);
@@ -98,23 +121,14 @@ fn from_match(index: usize, matched: &Match, reading: &Reading, catalogue: &Cata
     out
 }
 
-fn from_rule(index: usize, hit: &RuleHit, matched: &Match, reading: &Reading, catalogue: &Catalogue) -> Option<Candidate> {
+fn from_rule(index: usize, hit: &RuleHit, matched: &Match, catalogue: &Catalogue) -> Option<Candidate> {
     let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern)?;
-    let mut candidate = Candidate {
-        key: hit.cause.clone(),
-        culprit: hit.culprit.clone(),
-        component: pattern.component.clone(),
-        event: index,
-        at: hit.at.clone(),
-        pattern: Some(pattern.id.clone()),
-        ambiguous_with: pattern.ambiguous_with.clone(),
-        weights: Vec::new(),
-        terminal: reading.terminals.contains(&index),
-        linked: false,
-        also: Vec::new(),
-        mechanism: false,
-    };
-    candidate.add("most lines are not the cause", PRIOR);
+    let mut candidate = Candidate::new(hit.cause.clone(), index, &hit.at);
+    candidate.culprit.clone_from(&hit.culprit);
+    candidate.component.clone_from(&pattern.component);
+    candidate.pattern = Some(pattern.id.clone());
+    candidate.ambiguous_with.clone_from(&pattern.ambiguous_with);
+    candidate.sure = pattern.proof != Proof::Weak;
     words(&mut candidate, pattern, catalogue);
     place_in_chain(&mut candidate, hit, matched);
     manner(&mut candidate, matched, hit);
@@ -154,7 +168,7 @@ fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
         candidate.add("suppressed or handled inside the chain", -2.0);
     } else if Some(link.0) == informative {
         candidate.add("root of its chain", 1.5);
-        if is_mechanism(link.1) {
+        if is_mechanism(link.1) && consequence_of_waiting(candidate.key.as_str()) {
             candidate.mechanism = true;
             candidate.add("says that time ran out, not why nothing came", -1.0);
         }
@@ -207,6 +221,11 @@ fn is_mechanism(link: &FailureLink) -> bool {
     link.mechanism || last.contains("Timeout") || speaks_of_time(first_line(&link.message))
 }
 
+/// Causes that are named by the waiting itself: something else may have made it wait.
+fn consequence_of_waiting(key: &str) -> bool {
+    matches!(key, "pool_exhausted" | "startup_exception" | "startup_hang" | "query_wait_timeout" | "deadline_too_short")
+}
+
 /// "timed out" and its like: that a limit fired, not why nothing came.
 fn speaks_of_time(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
@@ -215,21 +234,7 @@ fn speaks_of_time(message: &str) -> bool {
 
 /// A failure that the catalogue has no words for: the program's own start-up code raised.
 fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
-    let mut candidate = Candidate {
-        key: "startup_exception".parse().ok()?,
-        culprit: None,
-        component: None,
-        event: index,
-        at: matched.at.clone(),
-        pattern: None,
-        ambiguous_with: Vec::new(),
-        weights: Vec::new(),
-        terminal: true,
-        linked: false,
-        also: Vec::new(),
-        mechanism: false,
-    };
-    candidate.add("most lines are not the cause", PRIOR);
+    let mut candidate = Candidate::new("startup_exception".parse().ok()?, index, &matched.at);
     match &matched.failure {
         Some(failure) => {
             let (_, link) = informative_link(failure)?;
@@ -336,7 +341,7 @@ fn culprit_of(link: &FailureLink) -> String {
 fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
     let Some(&terminal) = reading.terminals.last() else { return };
     let Some(end) = reading.matched(terminal) else { return };
-    let terminal_component = end.failure.as_ref().and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
+    let terminal_component = component_of_end(reading, terminal);
     let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
     // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
@@ -362,6 +367,14 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     }
 }
 
+/// The dependency that the end was waiting for: that of the last failure, or of a failure shortly
+/// before it when the last one only repeats that something failed.
+fn component_of_end(reading: &Reading, terminal: usize) -> Option<String> {
+    let of = |m: &Match| m.failure.as_ref().and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
+    let first = terminal.saturating_sub(4);
+    (first..=terminal).rev().find_map(|index| reading.matched(index).and_then(of))
+}
+
 /// Is a candidate about the dependency that the end was waiting for? A pooler and a proxy stand in
 /// front of the database; an error of a name, a route or a handshake counts when it names the target.
 fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue) -> bool {
@@ -384,7 +397,7 @@ fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue
 fn outer_explains_inner(candidates: &mut [Candidate], catalogue: &Catalogue) {
     let explained: Vec<(usize, CauseKey, CauseKey)> = candidates
         .iter()
-        .filter(|c| c.pattern.is_some() && c.ambiguous_with.is_empty())
+        .filter(|c| c.pattern.is_some() && c.sure)
         .flat_map(|c| {
             let explains = catalogue.cause(&c.key).map(|entry| entry.explains.as_slice()).unwrap_or_default();
             explains.iter().map(move |key| (c.event, c.key.clone(), key.clone()))

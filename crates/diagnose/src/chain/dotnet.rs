@@ -29,7 +29,9 @@ fn part_of(text: &str) -> Part<'_> {
         }
     }
     if let Some(inner) = row.strip_prefix("---> ") {
-        let member = inner.strip_prefix("(Inner Exception #").and_then(|rest| rest.split_once(") "));
+        let member = inner
+            .strip_prefix("(Inner Exception #")
+            .and_then(|rest| rest.split_once(") "));
         return match member {
             Some((_, title)) => Part::Inner(title, true),
             None => Part::Inner(inner, false),
@@ -49,7 +51,8 @@ fn call(row: &str) -> Option<&str> {
     let call = row.strip_prefix("at ")?.trim_end_matches("<---");
     let (function, rest) = call.split_once('(')?;
     let (arguments, position) = rest.split_once(')')?;
-    let positioned = position.is_empty() || position.starts_with(" in ") || position.starts_with(" [0x");
+    let positioned =
+        position.is_empty() || position.starts_with(" in ") || position.starts_with(" [0x");
     // JVM and Node name a source where .NET has arguments.
     let source = split_position(arguments).1.is_some() || arguments.ends_with(".java");
     (function.contains('.') && !function.ends_with(' ') && positioned && !source).then_some(call)
@@ -108,7 +111,11 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     }
     // The calls of the outermost exception come last.
     let complete = reader.open.len() <= 1;
-    Chain::new(Language::DotNet, reader.links, reader.truncated || !complete)
+    Chain::new(
+        Language::DotNet,
+        reader.links,
+        reader.truncated || !complete,
+    )
 }
 
 #[derive(Default)]
@@ -157,8 +164,13 @@ impl Reader {
                 Some(title) => Link::new(title.type_name, title.message, at..at + 1),
                 None => Link::new("", text, at..at + 1),
             };
-            let collects = outer.is_some_and(|outer| self.links[outer].short_type() == "AggregateException");
-            let relation = if collects { Relation::Member } else { Relation::CausedBy };
+            let collects =
+                outer.is_some_and(|outer| self.links[outer].short_type() == "AggregateException");
+            let relation = if collects {
+                Relation::Member
+            } else {
+                Relation::CausedBy
+            };
             link.outer = outer;
             link.relation = outer.map(|_| relation);
             self.truncated |= outer.is_none() && !self.links.is_empty();
@@ -174,16 +186,26 @@ impl Reader {
             self.links.push(Link::new("", "", at..at + 1));
             self.open.push(0);
         }
-        let Some(link) = self.open.last().copied() else { return };
+        let Some(link) = self.open.last().copied() else {
+            return;
+        };
         self.links[link].call(frame(at, call), false);
     }
 }
 
 fn frame(at: usize, call: &str) -> Frame {
     let (function, rest) = call.split_once('(').unwrap_or((call, ""));
-    let position = rest.split_once(") in ").map_or("", |(_, position)| position);
+    let position = rest
+        .split_once(") in ")
+        .map_or("", |(_, position)| position);
     let (file, number) = position.rsplit_once(":line ").unwrap_or((position, ""));
-    Frame::new(at, function, file, number.trim().parse().ok(), place(function))
+    Frame::new(
+        at,
+        function,
+        file,
+        number.trim().parse().ok(),
+        place(function),
+    )
 }
 
 fn place(function: &str) -> Place {
@@ -191,9 +213,33 @@ fn place(function: &str) -> Place {
         return Place::Runtime;
     }
     let library = [
-        "Npgsql.", "StackExchange.", "MySql", "RabbitMQ.", "Confluent.", "Grpc.", "Serilog.", "Newtonsoft.", "Polly.",
-        "MassTransit.", "Dapper.", "MongoDB.", "Amazon.", "Azure.", "Google.", "Autofac.", "AutoMapper.", "MediatR.",
-        "Hangfire.", "Quartz.", "NLog.", "log4net.", "Swashbuckle.", "Oracle.", "Elastic.", "Nest.", "FluentValidation.",
+        "Npgsql.",
+        "StackExchange.",
+        "MySql",
+        "RabbitMQ.",
+        "Confluent.",
+        "Grpc.",
+        "Serilog.",
+        "Newtonsoft.",
+        "Polly.",
+        "MassTransit.",
+        "Dapper.",
+        "MongoDB.",
+        "Amazon.",
+        "Azure.",
+        "Google.",
+        "Autofac.",
+        "AutoMapper.",
+        "MediatR.",
+        "Hangfire.",
+        "Quartz.",
+        "NLog.",
+        "log4net.",
+        "Swashbuckle.",
+        "Oracle.",
+        "Elastic.",
+        "Nest.",
+        "FluentValidation.",
     ];
     if starts_with_any(function, &library) {
         return Place::ThirdParty;

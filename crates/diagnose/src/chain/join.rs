@@ -139,9 +139,8 @@ pub(super) struct Joiner<'l, 't> {
 
 impl<'l, 't> Joiner<'l, 't> {
     pub fn new(lines: &'l [Line<'t>]) -> Joiner<'l, 't> {
-        let indented = |line: &&Line| {
-            line.text.starts_with([' ', '\t']) && !line.text.trim_start().is_empty()
-        };
+        let indented =
+            |line: &&Line| line.text.starts_with([' ', '\t']) && !line.text.trim_start().is_empty();
         let continuations = lines.iter().filter(indented);
         let marked = continuations.clone().filter(|line| line.boundary).count();
         Joiner {
@@ -216,14 +215,24 @@ impl<'l, 't> Joiner<'l, 't> {
             Head::Function => self.title.or(before(2)).or(before(1)),
         };
         let Some(first) = first else { return at };
-        while self.out.last().is_some_and(|block| block.range.start >= first) {
+        while self
+            .out
+            .last()
+            .is_some_and(|block| block.range.start >= first)
+        {
             self.out.pop();
         }
         first
     }
 
     /// Grows a block whose rows `first..at` are known; the row after it.
-    fn grow(&mut self, first: usize, at: usize, language: Language, mut grow: Box<dyn Grow>) -> usize {
+    fn grow(
+        &mut self,
+        first: usize,
+        at: usize,
+        language: Language,
+        mut grow: Box<dyn Grow>,
+    ) -> usize {
         let mut end = at;
         let mut next = at;
         let mut before = None;

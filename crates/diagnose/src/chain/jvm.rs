@@ -49,7 +49,9 @@ fn part_of(text: &str) -> Part<'_> {
     if row.len() >= 20 && row.bytes().all(|byte| byte == b'*') {
         return Part::Stars;
     }
-    if row == "Error occurred during initialization of VM" || row == "Error occurred during initialization of boot layer" {
+    if row == "Error occurred during initialization of VM"
+        || row == "Error occurred during initialization of boot layer"
+    {
         return Part::NoMachine;
     }
     Part::Other
@@ -64,7 +66,17 @@ fn is_call(row: &str) -> bool {
         return false;
     };
     let source = rest.split(')').next().unwrap_or_default();
-    let known = [".java", ".kt", ".scala", ".groovy", ".clj", "Native Method", "Unknown Source", "<generated>", "SourceFile"];
+    let known = [
+        ".java",
+        ".kt",
+        ".scala",
+        ".groovy",
+        ".clj",
+        "Native Method",
+        "Unknown Source",
+        "<generated>",
+        "SourceFile",
+    ];
     function.contains('.') && !function.contains(' ') && contains_any(source, &known)
 }
 
@@ -74,7 +86,11 @@ fn is_elided(row: &str) -> bool {
     };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let after = &rest[digits..];
-    digits > 0 && starts_with_any(after, &[" more", " common frames omitted", " frames truncated"])
+    digits > 0
+        && starts_with_any(
+            after,
+            &[" more", " common frames omitted", " frames truncated"],
+        )
 }
 
 /// A stack trace, or a part of one whose beginning stands above.
@@ -213,7 +229,9 @@ impl Reader {
             Part::Elided => self.in_message = false,
             Part::Stars | Part::NoMachine => {}
             Part::Other if self.links.is_empty() => self.outermost(at, row.text),
-            Part::Other if self.in_message && !row.fresh => self.last(|link| link.go_on(at, row.text)),
+            Part::Other if self.in_message && !row.fresh => {
+                self.last(|link| link.go_on(at, row.text))
+            }
             Part::Other => {}
         }
     }
@@ -239,7 +257,8 @@ impl Reader {
     fn linked(&mut self, at: usize, row: &Row, relation: Relation, text: &str) {
         let suppressed = relation == Relation::Suppressed;
         let indent = row.indent();
-        self.open.retain(|(column, _)| *column < indent + usize::from(!suppressed));
+        self.open
+            .retain(|(column, _)| *column < indent + usize::from(!suppressed));
         let mut link = named(at, text);
         link.outer = self.open.last().map(|(_, link)| *link);
         link.relation = link.outer.map(|_| relation);
@@ -286,7 +305,8 @@ impl Reader {
 /// The link that a title names, wherever in the row its type stands.
 fn named(at: usize, text: &str) -> Link {
     let text = text.trim();
-    let starting = title::at_start(text).filter(|title| !title.type_name.contains('/') || title.type_name.contains('.'));
+    let starting = title::at_start(text)
+        .filter(|title| !title.type_name.contains('/') || title.type_name.contains('.'));
     let found = title::anywhere(text).or(starting);
     match found {
         Some(title) => Link::new(title.type_name, title.message, at..at + 1),
@@ -306,20 +326,75 @@ fn frame(at: usize, row: &str) -> Frame {
 
 fn place(call: &str, function: &str) -> Place {
     let runtime = [
-        "java.", "javax.", "jakarta.", "jdk.", "sun.", "com.sun.", "kotlin.", "kotlinx.", "scala.", "groovy.lang.",
-        "clojure.lang.", "org.codehaus.groovy.", "org.springframework.",
+        "java.",
+        "javax.",
+        "jakarta.",
+        "jdk.",
+        "sun.",
+        "com.sun.",
+        "kotlin.",
+        "kotlinx.",
+        "scala.",
+        "groovy.lang.",
+        "clojure.lang.",
+        "org.codehaus.groovy.",
+        "org.springframework.",
     ];
     if call.starts_with("java.") && call.contains('/') || starts_with_any(function, &runtime) {
         return Place::Runtime;
     }
     let library = [
-        "org.apache.", "org.hibernate.", "org.postgresql.", "com.zaxxer.", "com.mysql.", "org.mariadb.", "oracle.",
-        "com.microsoft.", "io.netty.", "reactor.", "io.lettuce.", "redis.clients.", "com.fasterxml.", "com.google.",
-        "org.flywaydb.", "liquibase.", "io.micronaut.", "io.quarkus.", "org.eclipse.", "io.undertow.", "org.jboss.",
-        "com.mongodb.", "com.datastax.", "com.rabbitmq.", "io.grpc.", "io.vertx.", "okhttp3.", "okio.", "ch.qos.",
-        "org.slf4j.", "net.sf.", "org.junit.", "software.amazon.", "com.amazonaws.", "com.azure.", "io.r2dbc.",
-        "org.jooq.", "org.elasticsearch.", "co.elastic.", "org.quartz.", "org.mybatis.", "io.smallrye.", "org.xnio.",
-        "akka.", "play.", "org.aspectj.", "net.bytebuddy.", "org.yaml.", "feign.", "retrofit2.", "io.micrometer.",
+        "org.apache.",
+        "org.hibernate.",
+        "org.postgresql.",
+        "com.zaxxer.",
+        "com.mysql.",
+        "org.mariadb.",
+        "oracle.",
+        "com.microsoft.",
+        "io.netty.",
+        "reactor.",
+        "io.lettuce.",
+        "redis.clients.",
+        "com.fasterxml.",
+        "com.google.",
+        "org.flywaydb.",
+        "liquibase.",
+        "io.micronaut.",
+        "io.quarkus.",
+        "org.eclipse.",
+        "io.undertow.",
+        "org.jboss.",
+        "com.mongodb.",
+        "com.datastax.",
+        "com.rabbitmq.",
+        "io.grpc.",
+        "io.vertx.",
+        "okhttp3.",
+        "okio.",
+        "ch.qos.",
+        "org.slf4j.",
+        "net.sf.",
+        "org.junit.",
+        "software.amazon.",
+        "com.amazonaws.",
+        "com.azure.",
+        "io.r2dbc.",
+        "org.jooq.",
+        "org.elasticsearch.",
+        "co.elastic.",
+        "org.quartz.",
+        "org.mybatis.",
+        "io.smallrye.",
+        "org.xnio.",
+        "akka.",
+        "play.",
+        "org.aspectj.",
+        "net.bytebuddy.",
+        "org.yaml.",
+        "feign.",
+        "retrofit2.",
+        "io.micrometer.",
     ];
     if starts_with_any(function, &library) {
         return Place::ThirdParty;
@@ -337,7 +412,12 @@ fn report(rows: &[Row]) -> Option<Chain> {
     let first = after("Description:")?;
     let action = rows.iter().position(|row| row.trimmed == "Action:");
     let mut link = Link::new("", rows[first].text, first..first + 1);
-    for (at, row) in rows.iter().enumerate().take(action.unwrap_or(rows.len())).skip(first + 1) {
+    for (at, row) in rows
+        .iter()
+        .enumerate()
+        .take(action.unwrap_or(rows.len()))
+        .skip(first + 1)
+    {
         link.go_on(at, row.text);
     }
     Chain::new(Language::Jvm, vec![link], action.is_none())

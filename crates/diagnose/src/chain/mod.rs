@@ -86,5 +86,7 @@ fn language_of(rows: &[row::Row]) -> Option<Language> {
     if first != Language::Postgres {
         return Some(first);
     }
-    languages.find(|language| *language != Language::Postgres).or(Some(first))
+    languages
+        .find(|language| *language != Language::Postgres)
+        .or(Some(first))
 }

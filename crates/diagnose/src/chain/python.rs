@@ -188,7 +188,13 @@ const MESSAGE_ROWS: [&str; 17] = [
 
 fn fatal_continuation(row: &Row) -> Step {
     let text = row.trimmed;
-    let known = ["Current thread ", "Thread 0x", "Python runtime state:", "Extension modules:", "<no Python frame>"];
+    let known = [
+        "Current thread ",
+        "Thread 0x",
+        "Python runtime state:",
+        "Extension modules:",
+        "<no Python frame>",
+    ];
     if row.indent() > 0 || starts_with_any(text, &known) {
         return Step::Join;
     }
@@ -259,7 +265,9 @@ impl<'t> Reader<'t> {
                 self.model = Some(*row);
                 self.call(at, inner);
             }
-            Part::Other if row.has_more_columns_than(self.model.as_ref()) => self.in_message = false,
+            Part::Other if row.has_more_columns_than(self.model.as_ref()) => {
+                self.in_message = false
+            }
             Part::Other => self.other(at, inner),
         }
     }
@@ -284,7 +292,9 @@ impl<'t> Reader<'t> {
 
     /// Calls without an exception below them: the row that names it is missing.
     fn drop_unnamed(&mut self) {
-        let Some(mut link) = self.calls.take() else { return };
+        let Some(mut link) = self.calls.take() else {
+            return;
+        };
         self.truncated = true;
         if let Some(frame) = &link.deepest {
             link.lines = frame.line..frame.line + 1;
@@ -407,12 +417,26 @@ fn frame(at: usize, inner: &str) -> Frame {
 fn place(file: &str) -> Place {
     // Compiled modules show the path of their source, which is not installed.
     let compiled = file.ends_with(".pyx") || file.ends_with(".pxi");
-    if compiled || contains_any(file, &["site-packages/", "dist-packages/", "site-packages\\"]) {
+    if compiled
+        || contains_any(
+            file,
+            &["site-packages/", "dist-packages/", "site-packages\\"],
+        )
+    {
         return Place::ThirdParty;
     }
     let bin = ["/usr/local/bin/", "/usr/bin/", "/opt/venv/bin/"];
-    let library = contains_any(file, &["/lib/python3.", "/lib/python2.", "\\Lib\\", "/lib64/python3."]);
-    if library || file.starts_with('<') || starts_with_any(file, &bin) || file.contains("venv/bin/") {
+    let library = contains_any(
+        file,
+        &[
+            "/lib/python3.",
+            "/lib/python2.",
+            "\\Lib\\",
+            "/lib64/python3.",
+        ],
+    );
+    if library || file.starts_with('<') || starts_with_any(file, &bin) || file.contains("venv/bin/")
+    {
         return Place::Runtime;
     }
     Place::Application

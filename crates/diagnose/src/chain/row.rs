@@ -90,7 +90,8 @@ impl Signs {
         for (((a, b), c), d) in fours {
             signs.tag |= (*a == b':') & (*b == b' ') & (*c == b' ');
             signs.ruby |= ((*b == b'b') | (*b == b'>')) & (*c == b':');
-            signs.connection |= ((*a == b':') | (*a == b')')) & (*b == b' ') & (*c == b'c') & (*d == b'o');
+            signs.connection |=
+                ((*a == b':') | (*a == b')')) & (*b == b' ') & (*c == b'c') & (*d == b'o');
         }
         signs
     }

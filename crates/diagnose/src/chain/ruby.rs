@@ -10,7 +10,11 @@ use super::{Chain, Frame, Language, Link, Place, Relation, title};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part<'t> {
     /// `file.rb:1:in 'm': message (Type)`
-    Error { position: &'t str, message: &'t str, type_name: &'t str },
+    Error {
+        position: &'t str,
+        message: &'t str,
+        type_name: &'t str,
+    },
     /// `from file.rb:1:in 'm'`, or without `from` in a report.
     Call(&'t str),
     /// `Caused by:` of a report.
@@ -24,7 +28,11 @@ fn part_of(text: &str) -> Part<'_> {
         return Part::Cause;
     }
     if let Some(call) = row.strip_prefix("from ") {
-        return if is_call(call) { Part::Call(call) } else { Part::Other };
+        return if is_call(call) {
+            Part::Call(call)
+        } else {
+            Part::Other
+        };
     }
     let Some(end) = position_end(row) else {
         return Part::Other;
@@ -38,16 +46,30 @@ fn part_of(text: &str) -> Part<'_> {
 }
 
 fn error<'t>(position: &'t str, text: &'t str) -> Part<'t> {
-    let named = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
+    let named = text
+        .strip_suffix(')')
+        .and_then(|text| text.rsplit_once('('));
     match named {
-        Some((message, type_name)) if title::at_start(type_name).is_some_and(|title| title.message.is_empty()) => {
+        Some((message, type_name))
+            if title::at_start(type_name).is_some_and(|title| title.message.is_empty()) =>
+        {
             let message = message.trim();
-            Part::Error { position, message, type_name }
+            Part::Error {
+                position,
+                message,
+                type_name,
+            }
         }
-        _ if text == "unhandled exception" => Part::Error { position, message: text, type_name: "RuntimeError" },
-        _ if starts_with_any(text, &["syntax error", "syntax errors found"]) => {
-            Part::Error { position, message: text, type_name: "SyntaxError" }
-        }
+        _ if text == "unhandled exception" => Part::Error {
+            position,
+            message: text,
+            type_name: "RuntimeError",
+        },
+        _ if starts_with_any(text, &["syntax error", "syntax errors found"]) => Part::Error {
+            position,
+            message: text,
+            type_name: "SyntaxError",
+        },
         _ => Part::Other,
     }
 }
@@ -76,13 +98,13 @@ fn is_call(call: &str) -> bool {
 
 /// An error, or calls whose error stands above.
 pub(super) fn start(row: &Row) -> Option<Start> {
-    let joiner = |heads, state| Joiner { heads, state };
+    let joiner = |first, state| Joiner { first, state };
     if !row.signs.ruby {
         return None;
     }
     match part_of(row.text) {
-        Part::Error { .. } => Start::here(joiner(vec![row.trimmed.to_string()], State::Message)),
-        Part::Call(_) => Start::from(Head::Title, joiner(Vec::new(), State::Calls)),
+        Part::Error { .. } => Start::here(joiner(row.trimmed.to_string(), State::Message)),
+        Part::Call(_) => Start::from(Head::Title, joiner(String::new(), State::Calls)),
         Part::Cause | Part::Other => None,
     }
 }
@@ -97,8 +119,8 @@ enum State {
 }
 
 struct Joiner {
-    /// The errors so far. One that comes again is another run of the program, not a cause.
-    heads: Vec<String>,
+    /// The first error. When it comes again the program ran again: it is no cause of itself.
+    first: String,
     state: State,
 }
 
@@ -113,8 +135,7 @@ impl Grow for Joiner {
                 self.state = State::Calls;
                 Step::Join
             }
-            Part::Error { .. } if self.state == State::Calls && !self.heads.iter().any(|head| head == text) => {
-                self.heads.push(text.to_string());
+            Part::Error { .. } if self.state == State::Calls && self.first != text => {
                 self.state = State::Message;
                 Step::Join
             }
@@ -130,10 +151,13 @@ impl Grow for Joiner {
             }
             Part::Other if self.state == State::Message && !row.late => {
                 // An excerpt with its mark, or a message that goes on above its calls.
-                if row.indent() > 0 { Step::Join } else { Step::Hold }
+                let indented = row.indent() > 0;
+                if indented { Step::Join } else { Step::Hold }
             }
-            Part::Other if starts_with_any(text, &["Tasks: TOP", "(See full trace by running"]) => Step::Join,
-            Part::Other if starts_with_any(text, &["... ", "\t ... "]) && text.ends_with("levels...") => Step::Join,
+            Part::Other if starts_with_any(text, &["Tasks: TOP", "(See full trace by running"]) => {
+                Step::Join
+            }
+            Part::Other if text.starts_with("... ") && text.ends_with("levels...") => Step::Join,
             Part::Other => Step::End,
         }
     }
@@ -147,7 +171,11 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let head = head(rows);
     for (at, row) in rows.iter().enumerate().skip(head) {
         match part_of(row.text) {
-            Part::Error { position, message, type_name } => {
+            Part::Error {
+                position,
+                message,
+                type_name,
+            } => {
                 let mut link = Link::new(type_name, message, at..at + 1);
                 link.call(frame(at, position), false);
                 links.push(link);
@@ -176,7 +204,9 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
             Part::Other => {}
         }
     }
-    let truncated = links.first().is_some_and(|link| link.whole.is_empty() && link.type_name.is_empty());
+    let truncated = links
+        .first()
+        .is_some_and(|link| link.whole.is_empty() && link.type_name.is_empty());
     for (at, link) in links.iter_mut().enumerate().skip(1) {
         link.outer = Some(at - 1);
         link.relation = Some(Relation::CausedBy);
@@ -200,8 +230,13 @@ fn named(at: usize, row: &Row) -> Link {
     if let Some(title) = title::anywhere(text) {
         return Link::new(title.type_name, title.message, at..at + 1);
     }
-    match text.strip_suffix("):").and_then(|text| text.split_once(" (")) {
-        Some((type_name, message)) if title::at_start(type_name).is_some() => Link::new(type_name, message, at..at + 1),
+    match text
+        .strip_suffix("):")
+        .and_then(|text| text.split_once(" ("))
+    {
+        Some((type_name, message)) if title::at_start(type_name).is_some() => {
+            Link::new(type_name, message, at..at + 1)
+        }
         _ => Link::new("", text, at..at + 1),
     }
 }
@@ -214,7 +249,9 @@ fn frame(at: usize, position: &str) -> Frame {
 }
 
 fn place(file: &str) -> Place {
-    if contains_any(file, &["/gems/", "/bundler/gems/", "/vendor/bundle/"]) && !file.contains("/rubygems/") {
+    if contains_any(file, &["/gems/", "/bundler/gems/", "/vendor/bundle/"])
+        && !file.contains("/rubygems/")
+    {
         return Place::ThirdParty;
     }
     let bin = ["/usr/local/bin/", "/usr/bin/", "bin/"];

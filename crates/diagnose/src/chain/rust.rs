@@ -76,7 +76,15 @@ impl Grow for Joiner {
         }
         let text = row.trimmed;
         let next = match self.state {
-            _ if starts_with_any(text, &["note: run with `RUST_BACKTRACE", "note: Some details are omitted", "note: we would appreciate"]) => {
+            _ if starts_with_any(
+                text,
+                &[
+                    "note: run with `RUST_BACKTRACE",
+                    "note: Some details are omitted",
+                    "note: we would appreciate",
+                ],
+            ) =>
+            {
                 Some(State::Notes)
             }
             _ if matches!(text, "stack backtrace:" | "Stack backtrace:") => Some(State::Backtrace),
@@ -86,7 +94,9 @@ impl Grow for Joiner {
             State::Message if row.indent() > 0 => Some(State::Message),
             State::Message => return Step::Hold,
             State::Notes => None,
-            State::Backtrace if numbered(row.text).is_some() || is_position(row.text) => Some(State::Backtrace),
+            State::Backtrace if numbered(row.text).is_some() || is_position(row.text) => {
+                Some(State::Backtrace)
+            }
             State::Backtrace => None,
             State::List | State::Report if is_heading(text) => Some(State::List),
             State::List if row.indent() > 0 && !row.fresh => Some(State::List),
@@ -108,7 +118,8 @@ impl Grow for Joiner {
 }
 
 fn is_heading(text: &str) -> bool {
-    matches!(text, "Caused by:" | "Location:" | "Suggestion:") || contains_any(text, &["━━ BACKTRACE ━━", "Backtrace omitted."])
+    matches!(text, "Caused by:" | "Location:" | "Suggestion:")
+        || contains_any(text, &["━━ BACKTRACE ━━", "Backtrace omitted."])
 }
 
 /// The panic, or the errors of a report.
@@ -116,8 +127,14 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     if rows.iter().any(|row| panicked(row.text).is_some()) {
         return panic(rows);
     }
-    let listed = rows.iter().any(|row| matches!(row.trimmed, "Caused by:" | "Error:"));
-    if listed { report(rows) } else { backtrace_only(rows) }
+    let listed = rows
+        .iter()
+        .any(|row| matches!(row.trimmed, "Caused by:" | "Error:"));
+    if listed {
+        report(rows)
+    } else {
+        backtrace_only(rows)
+    }
 }
 
 fn panic(rows: &[Row]) -> Option<Chain> {
@@ -146,7 +163,9 @@ fn new_form(rows: &[Row], at: usize, rest: &str) -> Link {
     let (file, number) = split_position(rest.trim_end_matches(':'));
     let mut link = Link::new("panic", "", at..at + 1);
     let ends = |row: &Row| starts_with_any(row.trimmed, &["note: ", "stack backtrace:"]);
-    let message: Vec<_> = (at + 1..rows.len()).take_while(|row| !ends(&rows[*row])).collect();
+    let message: Vec<_> = (at + 1..rows.len())
+        .take_while(|row| !ends(&rows[*row]))
+        .collect();
     for row in message {
         if link.whole.is_empty() && !rows[row].blank() {
             // The message is what to cite, not the row above it.
@@ -167,7 +186,9 @@ fn report(rows: &[Row]) -> Option<Chain> {
     let mut ended = false;
     for (at, row) in rows.iter().enumerate() {
         let text = row.trimmed;
-        if matches!(text, "Location:" | "Stack backtrace:" | "Suggestion:") || is_heading(text) && text != "Caused by:" {
+        if matches!(text, "Location:" | "Stack backtrace:" | "Suggestion:")
+            || is_heading(text) && text != "Caused by:"
+        {
             ended = true;
         }
         if text.is_empty() || ended {
@@ -177,10 +198,18 @@ fn report(rows: &[Row]) -> Option<Chain> {
             listing = true;
         } else if let Some((_, message)) = numbered(row.text).filter(|_| listing) {
             links.push(Link::new("", message, at..at + 1));
-        } else if listing && links.len() < 2 && links.last().is_none_or(|link| link.lines.end <= at) && unnumbered(rows, at) {
+        } else if listing
+            && links.len() < 2
+            && links.last().is_none_or(|link| link.lines.end <= at)
+            && unnumbered(rows, at)
+        {
             links.push(Link::new("", text, at..at + 1));
         } else if links.is_empty() {
-            links.push(Link::new("", text.trim_start_matches("Error: "), at..at + 1));
+            links.push(Link::new(
+                "",
+                text.trim_start_matches("Error: "),
+                at..at + 1,
+            ));
         } else if let Some(link) = links.last_mut() {
             link.go_on(at, row.text);
         }
@@ -226,29 +255,75 @@ fn backtrace_only(rows: &[Row]) -> Option<Chain> {
 
 /// The calls of a backtrace, innermost first.
 fn calls(rows: &[Row], link: &mut Link) {
-    let begin = rows.iter().position(|row| matches!(row.trimmed, "stack backtrace:" | "Stack backtrace:"));
-    for (at, row) in rows.iter().enumerate().skip(begin.map_or(0, |begin| begin + 1)) {
-        let Some((_, function)) = numbered(row.text) else { continue };
+    let begin = rows
+        .iter()
+        .position(|row| matches!(row.trimmed, "stack backtrace:" | "Stack backtrace:"));
+    for (at, row) in rows
+        .iter()
+        .enumerate()
+        .skip(begin.map_or(0, |begin| begin + 1))
+    {
+        let Some((_, function)) = numbered(row.text) else {
+            continue;
+        };
         let position = rows.get(at + 1).filter(|row| is_position(row.text));
         if begin.is_none() && position.is_none() {
             continue;
         }
         let source = position.map_or("", |row| row.trimmed.trim_start_matches("at "));
         let (file, number) = split_position(source);
-        link.call(Frame::new(at, function, file, number, place(function, file)), false);
+        link.call(
+            Frame::new(at, function, file, number, place(function, file)),
+            false,
+        );
     }
 }
 
 fn place(function: &str, file: &str) -> Place {
-    let runtime = ["std::", "core::", "alloc::", "rust_begin_unwind", "__rust", "<core::", "<alloc::", "<std::", "__libc_start", "_start", "main", "__rustc"];
-    if file.starts_with("/rustc/") || file.contains("/rustlib/") || starts_with_any(function, &runtime) && function != "main::main" {
+    let runtime = [
+        "std::",
+        "core::",
+        "alloc::",
+        "rust_begin_unwind",
+        "__rust",
+        "<core::",
+        "<alloc::",
+        "<std::",
+        "__libc_start",
+        "_start",
+        "main",
+        "__rustc",
+    ];
+    if file.starts_with("/rustc/")
+        || file.contains("/rustlib/")
+        || starts_with_any(function, &runtime) && function != "main::main"
+    {
         return Place::Runtime;
     }
-    if contains_any(file, &["/.cargo/registry/", "/.cargo/git/", "/registry/src/", "/vendor/"]) {
+    if contains_any(
+        file,
+        &[
+            "/.cargo/registry/",
+            "/.cargo/git/",
+            "/registry/src/",
+            "/vendor/",
+        ],
+    ) {
         return Place::ThirdParty;
     }
     // Without a file only the crate's name tells; these carry futures and servers everywhere.
-    let crates = ["tokio::", "hyper::", "axum::", "actix_", "tower::", "futures_", "sqlx_", "sqlx::", "tokio_postgres::", "<tokio::"];
+    let crates = [
+        "tokio::",
+        "hyper::",
+        "axum::",
+        "actix_",
+        "tower::",
+        "futures_",
+        "sqlx_",
+        "sqlx::",
+        "tokio_postgres::",
+        "<tokio::",
+    ];
     if file.is_empty() && starts_with_any(function, &crates) {
         return Place::ThirdParty;
     }

@@ -1,16 +1,23 @@
 //! Messages of the Postgres server with their DETAIL and HINT rows, and the messages of its client
 //! library that go on behind a tab.
 
-use super::stamp::stamp;
 use super::frame::starts_with_any;
 use super::join::{Grow, Start};
 use super::row::{Row, Step};
+use super::stamp::stamp;
 use super::{Chain, Language, Link};
 
 const FAILURES: [&str; 3] = ["ERROR", "FATAL", "PANIC"];
 /// These are failures only when the server has advice about them.
 const NOTES: [&str; 2] = ["LOG", "WARNING"];
-const FOLLOWERS: [&str; 6] = ["DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION"];
+const FOLLOWERS: [&str; 6] = [
+    "DETAIL",
+    "HINT",
+    "CONTEXT",
+    "STATEMENT",
+    "QUERY",
+    "LOCATION",
+];
 
 /// A row of the server: what stands before its tag, the tag, the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +37,9 @@ fn said<'t>(row: &Row<'t>) -> Option<Said<'t>> {
     let spaced = |at: &usize| line[*at..].starts_with(":  ");
     let at = line.match_indices(':').map(|(at, _)| at).find(spaced)?;
     let text = &line[at + 3..];
-    let start = line[..at].rfind(|before: char| !before.is_ascii_uppercase()).map_or(0, |before| before + 1);
+    let start = line[..at]
+        .rfind(|before: char| !before.is_ascii_uppercase())
+        .map_or(0, |before| before + 1);
     let tag = &line[start..at];
     let known = FAILURES.contains(&tag) || NOTES.contains(&tag) || FOLLOWERS.contains(&tag);
     if !known || text.starts_with(' ') || text.is_empty() {
@@ -97,7 +106,9 @@ impl Grow for Joiner {
             // psql and drivers print the rest of a server's message without its prefix.
             (None, Some(said)) => FOLLOWERS.contains(&said.tag) && said.writer.is_empty(),
             (Some(_), None) => !row.fresh && !self.note && is_rest(row),
-            (None, None) => !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row)),
+            (None, None) => {
+                !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row))
+            }
         };
         if joins {
             self.rows += 1;
@@ -119,7 +130,8 @@ fn is_rest(row: &Row) -> bool {
 
 /// The message, its further rows as part of it.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
-    let begins = |row: &Row| said(row).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row);
+    let begins =
+        |row: &Row| said(row).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row);
     let first = rows.iter().position(begins)?;
     let mut link = match said(&rows[first]) {
         Some(said) => Link::new(said.tag, said.text, first..first + 1),

@@ -15,9 +15,7 @@ pub fn wrapped(message: &str) -> Vec<&str> {
     let mut unclosed = [false; 256];
     while at < bytes.len() {
         match bytes[at] {
-            quote @ (b'"' | b'`' | b'\'')
-                if opens(bytes, at) && !unclosed[usize::from(quote)] =>
-            {
+            quote @ (b'"' | b'`' | b'\'') if opens(bytes, at) && !unclosed[usize::from(quote)] => {
                 match closing(bytes, at, quote) {
                     Some(end) => at = end,
                     None => unclosed[usize::from(quote)] = true,

@@ -46,14 +46,22 @@ fn whole(language: Language, text: &str) -> Chain {
 
 /// (type, first line of the message, relation) of each link.
 fn links<'c>(chain: &'c Chain) -> Vec<(&'c str, &'c str, Option<Relation>)> {
-    let row = |link: &'c Link| (link.type_name.as_str(), link.message.as_str(), link.relation);
+    let row = |link: &'c Link| {
+        (
+            link.type_name.as_str(),
+            link.message.as_str(),
+            link.relation,
+        )
+    };
     chain.links.iter().map(row).collect()
 }
 
 /// `function file:line` of a call.
 fn call(frame: Option<&super::Frame>) -> String {
     frame.map_or(String::new(), |frame| {
-        let number = frame.number.map_or(String::new(), |number| format!(":{number}"));
+        let number = frame
+            .number
+            .map_or(String::new(), |number| format!(":{number}"));
         format!("{} {}{number}", frame.function, frame.file)
     })
 }

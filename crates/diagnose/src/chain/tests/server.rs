@@ -20,16 +20,36 @@ fn rows_of_one_server_message_are_one_failure() {
     let found = failures(SERVER);
     let ranges: Vec<_> = found.iter().map(|block| block.range.clone()).collect();
     assert_eq!(ranges, [0..2, 4..7]);
-    assert!(found.iter().all(|block| block.kind == Kind::Failure(Postgres)));
+    assert!(
+        found
+            .iter()
+            .all(|block| block.kind == Kind::Failure(Postgres))
+    );
     let chain = chain_of(SERVER, &found[1]);
-    assert_eq!(links(&chain), [("ERROR", "relation \"orders\" does not exist at character 15", None)]);
-    assert!(chain.root().whole.ends_with("STATEMENT: select *\n\tfrom orders"));
+    assert_eq!(
+        links(&chain),
+        [(
+            "ERROR",
+            "relation \"orders\" does not exist at character 15",
+            None
+        )]
+    );
+    assert!(
+        chain
+            .root()
+            .whole
+            .ends_with("STATEMENT: select *\n\tfrom orders")
+    );
 }
 
 #[test]
 fn a_single_row_of_the_server_is_an_ordinary_line() {
     let row = "2026-11-22 06:07:41.251 GMT [15] FATAL:  the database system is starting up";
-    assert!(blocks(&super::lines(row)).iter().all(|block| block.kind == Kind::Single));
+    assert!(
+        blocks(&super::lines(row))
+            .iter()
+            .all(|block| block.kind == Kind::Single)
+    );
     assert_eq!(parse(&[row]), None);
 }
 
@@ -41,5 +61,10 @@ fn the_client_library_goes_on_behind_a_tab() {
     let found = failures(text);
     let ranges: Vec<_> = found.iter().map(|block| block.range.clone()).collect();
     assert_eq!(ranges, [0..2, 3..6]);
-    assert!(chain_of(text, &found[0]).root().whole.ends_with("accepting TCP/IP connections?"));
+    assert!(
+        chain_of(text, &found[0])
+            .root()
+            .whole
+            .ends_with("accepting TCP/IP connections?")
+    );
 }
