@@ -88,6 +88,7 @@ impl Reader<'_> {
             targets: Vec::new(),
         };
         let mut log = EventLog::new(attempt_id(key, first, items), exit.and_then(|e| e.started).or(first));
+        log.exits = exit.is_some();
         log.push(
             first,
             EventKind::AttemptStarted {
@@ -108,8 +109,25 @@ impl Reader<'_> {
             }
             self.read(item, &mut log);
         }
+        if attempt.exit.as_ref().is_none_or(|exit| exit.exit_code.is_some_and(|code| code != 0 && code < 128)) {
+            self.last_words(items, &mut log);
+        }
         attempt.events = log.events;
         attempt
+    }
+
+    /// The last line before a process ends itself with an error is a statement about it, also where
+    /// it carries no level and no rule knows it, as long as it denies something.
+    fn last_words(&self, items: &[Item], log: &mut EventLog) {
+        let program = |item: &&Item| !matches!(item.stream, Stream::Platform | Stream::Request) && !self.speaks_for_platform(item);
+        let Some(item) = items.iter().rev().find(program) else { return };
+        let ended = log.events.iter().any(|e| matches!(&e.kind, EventKind::ChildExited { code: Some(code), .. } if *code != 0));
+        let ordinary = log.events.iter().rev().find(|e| !matches!(e.kind, EventKind::ChildExited { .. } | EventKind::PlatformNotice { .. }));
+        let Some(EventKind::ChildOutput { .. }) = ordinary.map(|e| &e.kind) else { return };
+        let known = items.len() > 1 && (ended || log.exits);
+        if known && item.severity < Some(Severity::Error) && denies(chain::message_of(&item.text)) {
+            log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, LineRole::Candidate, Vec::new()))));
+        }
     }
 
     fn read(&self, item: &Item, log: &mut EventLog) {
@@ -331,11 +349,13 @@ struct EventLog {
     id: AttemptId,
     start: Option<Timestamp>,
     events: Vec<Event>,
+    /// Does an exits row say that the process ended itself?
+    exits: bool,
 }
 
 impl EventLog {
     fn new(id: AttemptId, start: Option<Timestamp>) -> EventLog {
-        EventLog { id, start, events: Vec::new() }
+        EventLog { id, start, events: Vec::new(), exits: false }
     }
 
     fn push(&mut self, at: Option<Timestamp>, kind: EventKind) {
@@ -478,6 +498,20 @@ const LEAVING: &[&str] = &[
     "cleanup", "cleaning up", "terminating", "terminated", "aborting", "aborted", "bye", "giving up", "gave up", "will exit",
     "disconnecting", "disconnected", "finished server process", "waiting for connections to close", "draining", "rolling back",
 ];
+
+/// Words that deny: every language of failure has them, and a line of progress has none.
+fn denies(message: &str) -> bool {
+    let words = cut(message, 400).to_ascii_lowercase();
+    words.split(|c: char| !c.is_ascii_alphanumeric() && c != '\'').any(|word| {
+        matches!(
+            word,
+            "not" | "no" | "cannot" | "can't" | "couldn't" | "doesn't" | "isn't" | "unable" | "failed" | "fails" | "failure" | "error"
+                | "invalid" | "missing" | "denied" | "refused" | "rejected" | "unknown" | "unsupported" | "unexpected" | "required"
+                | "must" | "expected" | "illegal" | "wrong" | "undefined" | "null" | "nil" | "exceeded" | "absent" | "empty" | "bad"
+                | "corrupt" | "expired" | "unreachable" | "unavailable" | "conflict" | "mismatch" | "already" | "never" | "nowhere"
+        )
+    })
+}
 
 /// A row of a crash dump: native frames, registers, rules. No sign of life.
 fn is_dump(text: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::Reading;
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::verdict::Weight;
-use tminus_core::vocabulary::{CauseKey, Domain, Severity};
+use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity};
 
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
@@ -209,10 +209,15 @@ fn guesses(text: &str) -> bool {
     ["may indicate", "might be", "possible cause", "possibly", "this may be", "could be caused", "probably"].iter().any(|w| text.contains(w))
 }
 
-/// The link that tells most: the deepest that is neither a mechanism nor aside; else the deepest.
+/// The link that tells most: the deepest that is not aside. A link that is only a mechanism passes
+/// the question outwards to one that its own code raised instead of it, not to mere context around it.
 pub fn informative_link(failure: &Failure) -> Option<(usize, &FailureLink)> {
-    let links = || failure.links.iter().enumerate();
-    links().find(|(_, l)| !is_mechanism(l) && !l.aside).or_else(|| links().find(|(_, l)| !l.aside)).or_else(|| links().next())
+    let links = || failure.links.iter().enumerate().filter(|(_, l)| !l.aside);
+    let root = links().next().or_else(|| failure.links.iter().enumerate().next())?;
+    if !root.1.mechanism || failure.language == "rust" || failure.language == "go" {
+        return Some(root);
+    }
+    links().find(|(_, l)| !is_mechanism(l)).or(Some(root))
 }
 
 /// Does a link only say that time ran out or that it was cancelled, in its type or its own words?
@@ -345,17 +350,24 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
     // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
+    let vague = open && end.failure.is_none() && (is_vague(&end.says) || speaks_of_time(first_line(&end.says)));
+    let mut explained = false;
     for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some()) {
         let component = candidate.component.clone();
         if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
             candidate.linked = true;
             candidate.add(format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()), 2.4);
         }
-        if open && !candidate.linked && stands_right_before(candidate, terminal, reading) {
+        if vague && !candidate.linked && stands_right_before(candidate, terminal, reading) {
             candidate.linked = true;
             candidate.add("stands right before an end that does not say why", 1.6);
         }
-        if own.iter().any(|key| *key != candidate.key && catalogue.cause(&candidate.key).is_some_and(|c| c.explains.contains(key))) {
+        explained |= candidate.linked && open;
+        let entry = catalogue.cause(&candidate.key);
+        let used_up = entry.is_some_and(|e| e.layer == Layer::Resource);
+        let reaches = used_up || same_way(candidate, terminal_component.as_deref(), catalogue);
+        if reaches && own.iter().any(|key| *key != candidate.key && entry.is_some_and(|e| e.explains.contains(key))) {
+            candidate.linked = true;
             candidate.add("explains the failure that ended the attempt", 1.2);
         }
         if own.contains(&candidate.key) {
@@ -363,6 +375,11 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
             candidate.add("the failure that ended the attempt says the same", 1.5);
         } else if candidate.culprit.as_deref().is_some_and(|c| c.len() >= 5 && end.says.contains(c)) {
             candidate.add("the failure that ended the attempt names the same culprit", 1.2);
+        }
+    }
+    if explained {
+        for candidate in candidates.iter_mut().filter(|c| c.event == terminal && c.pattern.is_none()) {
+            candidate.add("the line before it says more", -1.5);
         }
     }
 }
@@ -415,11 +432,11 @@ fn outer_explains_inner(candidates: &mut [Candidate], catalogue: &Catalogue) {
     }
 }
 
-/// Is there nothing but failures between a candidate and the end, at most three of them?
+/// Is there nothing but failures without words of their own between a candidate and the end?
 fn stands_right_before(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
     candidate.event < terminal
         && terminal - candidate.event <= 3
-        && (candidate.event + 1..terminal).all(|index| reading.matched(index).is_some())
+        && (candidate.event + 1..terminal).all(|index| reading.matched(index).is_some_and(|m| m.rules.is_empty()))
 }
 
 /// Later failures of other kinds: a program that fails at something else afterwards went on.
@@ -469,7 +486,7 @@ fn explains_end(candidate: &mut Candidate, reading: &Reading) {
     }
     let by_kill = matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
     if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
-        candidate.add("a program does not kill itself: the signal came from outside", -3.0);
+        candidate.add("a program does not kill itself: the signal came from outside", -4.0);
     }
     if end.alive {
         candidate.add("the process was still alive", -0.5);

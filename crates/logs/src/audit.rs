@@ -12,7 +12,15 @@ const MAX_SETTINGS: usize = 400;
 
 /// Annotations that change with every deploy and say nothing about the service.
 const NOISE: [&str; 10] = [
-    "client-name", "client-version", "operation-id", "creator", "lastModifier", "urls", "build-", "ingress-status", "nonce",
+    "client-name",
+    "client-version",
+    "operation-id",
+    "creator",
+    "lastModifier",
+    "urls",
+    "build-",
+    "ingress-status",
+    "nonce",
     "description",
 ];
 
@@ -63,8 +71,14 @@ fn collect(value: Value<'_>, doc: &Doc<'_>, found: &mut Settings, depth: usize) 
             "vpcAccess" => vpc_access(value, doc, found),
             "cloudSqlInstance" => cloud_sql(value, doc, found),
             "scaling" => nested("scaling", value, doc, found),
-            "image" | "imageDigest" | "containerConcurrency" | "maxInstanceRequestConcurrency" | "timeoutSeconds" | "timeout"
-            | "executionEnvironment" | "containerPort" => plain(key, value, doc, found),
+            "image"
+            | "imageDigest"
+            | "containerConcurrency"
+            | "maxInstanceRequestConcurrency"
+            | "timeoutSeconds"
+            | "timeout"
+            | "executionEnvironment"
+            | "containerPort" => plain(key, value, doc, found),
             _ => collect(value, doc, found, depth + 1),
         }
     }

@@ -16,10 +16,10 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
 const SPELLED_ESCAPES: [&str; 5] = ["\\u001b[", "\\u001B[", "\\x1b[", "\\033[", "#033["];
 
 /// `text` without terminal control sequences (also those that an encoder spelled out), without
-/// NUL, without line ends at its end.
+/// NUL, without line breaks around it.
 pub(crate) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
     if !has_control(&text) {
-        return trim_end(text);
+        return trim(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut rest: &str = &text;
@@ -35,7 +35,7 @@ pub(crate) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
         }
         rest = &rest[control.max(if control == 0 { c.len_utf8() } else { 0 })..];
     }
-    trim_end(Cow::Owned(out))
+    trim(Cow::Owned(out))
 }
 
 /// Whether there may be anything to remove; the common answer is no.
@@ -50,11 +50,14 @@ fn has_control(text: &str) -> bool {
     }
 }
 
-fn trim_end(text: Cow<'_, str>) -> Cow<'_, str> {
+fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
+    const ENDS: [char; 2] = ['\n', '\r'];
     match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_end_matches(['\n', '\r'])),
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(ENDS)),
         Cow::Owned(mut text) => {
-            text.truncate(text.trim_end_matches(['\n', '\r']).len());
+            text.truncate(text.trim_end_matches(ENDS).len());
+            let blank = text.len() - text.trim_start_matches(ENDS).len();
+            text.drain(..blank);
             Cow::Owned(text)
         }
     }
@@ -138,13 +141,16 @@ mod tests {
     #[test]
     fn colours_go_and_words_stay() {
         for (coloured, plain) in [
-            ("\u{1b}[32mINFO\u{1b}[0m:     Started server process [\u{1b}[36m35\u{1b}[0m]", "INFO:     Started server process [35]"),
+            (
+                "\u{1b}[32mINFO\u{1b}[0m:     Started server process [\u{1b}[36m35\u{1b}[0m]",
+                "INFO:     Started server process [35]",
+            ),
             ("\\u001b[31mERROR\\u001b[0m x", "ERROR x"),
             ("\\x1b[1;31mERROR\\x1b[0m x", "ERROR x"),
             ("#033[31mERROR#033[0m x", "ERROR x"),
             ("\u{1b}]0;title\u{7}after", "after"),
             ("\u{1b}[2K\u{1b}[1Gnpm error", "npm error"),
-            ("a\0b\r\n", "ab"),
+            ("\na\0b\r\n", "ab"),
             ("path C:\\x1b[not a colour] #033[", "path C:\\x1b[not a colour] #033["),
             ("cut \u{1b}[", "cut "),
             ("é\u{1b}ü", "éü"),
@@ -156,7 +162,10 @@ mod tests {
     #[test]
     fn doubled_escapes_are_undone_only_where_they_break_lines() {
         let traceback = "Traceback (most recent call last):\\n  File \\\"a.py\\\", line 1, in <module>\\nKeyError: 'X'";
-        assert_eq!(undouble(traceback.into()), "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nKeyError: 'X'");
+        assert_eq!(
+            undouble(traceback.into()),
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nKeyError: 'X'"
+        );
         let closed = "server closed the connection unexpectedly\\n\\tThis probably means";
         assert_eq!(undouble(closed.into()), "server closed the connection unexpectedly\n\tThis probably means");
         for kept in ["SERVICE_ID sanitized from 'backend\\n' to 'backend'", "open C:\\new\\table", "two\nlines \\n x"] {

@@ -25,8 +25,16 @@ const REQUEST: &[&str] = &["httpRequest", "http_request"];
 
 /// Sentences of Cloud Run itself, for exports that dropped the name of the log.
 const PLATFORM: &[&str] = &[
-    "Container called exit(", "Container terminated on signal", "Default STARTUP TCP probe", "STARTUP TCP probe", "STARTUP HTTP probe",
-    "STARTUP GRPC probe", "LIVENESS HTTP probe", "Starting new instance. Reason:", "Memory limit of ", "Ready condition status changed",
+    "Container called exit(",
+    "Container terminated on signal",
+    "Default STARTUP TCP probe",
+    "STARTUP TCP probe",
+    "STARTUP HTTP probe",
+    "STARTUP GRPC probe",
+    "LIVENESS HTTP probe",
+    "Starting new instance. Reason:",
+    "Memory limit of ",
+    "Ready condition status changed",
 ];
 
 /// Whether an object is an entry: a time, and something that only entries have.
@@ -36,8 +44,8 @@ pub(crate) fn is_entry(object: &Object<'_>) -> bool {
     for (key, value) in object.fields() {
         match key {
             "timestamp" | "receiveTimestamp" | "receive_timestamp" => time = true,
-            "insertId" | "insert_id" | "logName" | "log_name" | "textPayload" | "text_payload" | "jsonPayload" | "json_payload"
-            | "protoPayload" | "proto_payload" | "raw_payload" => entry = true,
+            "insertId" | "insert_id" | "logName" | "log_name" | "textPayload" | "text_payload" | "jsonPayload"
+            | "json_payload" | "protoPayload" | "proto_payload" | "raw_payload" => entry = true,
             "resource" => entry |= literal(value).is_some(),
             _ => {}
         }
@@ -61,12 +69,19 @@ pub(crate) struct Context {
 }
 
 /// Reads one entry, which stands at `place` in `doc`.
-pub(crate) fn entry(object: &Object<'_>, place: &str, doc: &Doc<'_>, contexts: &mut Memo<Context>, out: &mut Emitter<'_>) {
+pub(crate) fn entry(
+    object: &Object<'_>,
+    place: &str,
+    doc: &Doc<'_>,
+    contexts: &mut Memo<Context>,
+    out: &mut Emitter<'_>,
+) {
     let context = context(object, contexts, &mut out.interner);
     let mut draft = Draft::new(FORMAT, doc.line_of(place), context.origin);
     draft.record.stream = context.stream;
     draft.record.detail.log = context.log;
-    let time = ["timestamp", "receiveTimestamp", "receive_timestamp"].iter().find_map(|key| entry_time(object.get(key)?, out));
+    let time =
+        ["timestamp", "receiveTimestamp", "receive_timestamp"].iter().find_map(|key| entry_time(object.get(key)?, out));
     if let Some(time) = time {
         draft.envelope_time(time);
     }
@@ -120,7 +135,13 @@ fn payload(object: &Object<'_>, draft: Draft, unnamed: bool, doc: &Doc<'_>, out:
     Some(draft)
 }
 
-fn text_payload(value: Value<'_>, mut draft: Draft, unnamed: bool, doc: &Doc<'_>, out: &mut Emitter<'_>) -> Option<Draft> {
+fn text_payload(
+    value: Value<'_>,
+    mut draft: Draft,
+    unnamed: bool,
+    doc: &Doc<'_>,
+    out: &mut Emitter<'_>,
+) -> Option<Draft> {
     const PLACEHOLDERS: [&str; 3] = ["None", "No message content", "null"];
     let Some(text) = value.string().filter(|text| !PLACEHOLDERS.contains(&text.as_ref())) else {
         return Some(draft);
@@ -232,15 +253,22 @@ fn log_id(name: &str) -> String {
     name.rsplit("/logs/").next().unwrap_or(name).replace("%2F", "/").replace("%2f", "/")
 }
 
-fn make_context(resource: Option<&Object<'_>>, labels: Option<&Object<'_>>, log: Option<String>, interner: &mut Interner) -> Context {
+fn make_context(
+    resource: Option<&Object<'_>>,
+    labels: Option<&Object<'_>>,
+    log: Option<String>,
+    interner: &mut Interner,
+) -> Context {
     let kind = resource.and_then(|r| r.text(&["type"])).unwrap_or_default();
     let of_resource = resource.and_then(|r| r.get("labels")).and_then(Value::object);
     let mut name = |object: Option<&Object<'_>>, keys: &[&str]| object?.text(keys).map(|text| interner.name(&text));
     let own = of_resource.as_ref();
     let mut origin = Origin {
         service: name(own, &["service_name", "job_name", "module_id", "function_name"]),
-        revision: name(own, &["revision_name", "version_id"]).or_else(|| name(labels, &["run.googleapis.com/execution_name"])),
-        instance: name(labels, &["instanceId", "instance_id", "run.googleapis.com/instance_id"]).or_else(|| name(own, &["instance_id"])),
+        revision: name(own, &["revision_name", "version_id"])
+            .or_else(|| name(labels, &["run.googleapis.com/execution_name"])),
+        instance: name(labels, &["instanceId", "instance_id", "run.googleapis.com/instance_id"])
+            .or_else(|| name(own, &["instance_id"])),
         container: name(own, &["container_name"]).or_else(|| name(labels, &["container_name"])),
         environment: name(own, &["namespace_name"]),
         pid: None,

@@ -22,7 +22,8 @@ const CONTINUATIONS: [&str; 5] = ["DETAIL", "HINT", "STATEMENT", "CONTEXT", "QUE
 
 /// Level words that also count in lower case at the very start of a line, with a colon.
 const ALONE: [&str; 14] = [
-    "error", "err", "warn", "warning", "info", "debug", "trace", "fatal", "panic", "crit", "critical", "fail", "dbug", "trce",
+    "error", "err", "warn", "warning", "info", "debug", "trace", "fatal", "panic", "crit", "critical", "fail", "dbug",
+    "trce",
 ];
 
 /// Reads the columns at the start of `line`.
@@ -143,7 +144,9 @@ impl<'a> Walk<'a> {
                 let dashes = rest[digits..].len() - rest[digits..].trim_start().len() + digits + 3;
                 self.skip(dashes)
             }
-            [b' ', ..] if self.found.stamp.is_some() && !self.level_seen && self.level_follows(digits) => self.skip(digits),
+            [b' ', ..] if self.found.stamp.is_some() && !self.level_seen && self.level_follows(digits) => {
+                self.skip(digits)
+            }
             _ => false,
         }
     }
@@ -286,7 +289,9 @@ impl<'a> Walk<'a> {
         let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
         let ends = matches!(rest.as_bytes().get(length), None | Some(b' ' | b'/' | b':'));
         // In brackets of its own a level may be in any case; otherwise `[Error handler]` is one too.
-        if let Some(severity) = bare_level(&rest[..length]).filter(|_| ends && !self.level_seen && (any || rest.len() == length)) {
+        if let Some(severity) =
+            bare_level(&rest[..length]).filter(|_| ends && !self.level_seen && (any || rest.len() == length))
+        {
             self.set(severity);
             any = true;
             let name = rest[length..].trim();
@@ -332,7 +337,8 @@ impl<'a> Walk<'a> {
         let rest = self.rest();
         if self.line[..self.at].ends_with(':') {
             // python's default format has no spaces: LEVEL:name:message.
-            if let Some((name, _)) = rest.split_once(':').filter(|(name, _)| is_identifier(name) && !name.contains(' ')) {
+            if let Some((name, _)) = rest.split_once(':').filter(|(name, _)| is_identifier(name) && !name.contains(' '))
+            {
                 self.found.logger = Some(name);
                 self.skip(name.len() + 1);
             }
@@ -344,7 +350,11 @@ impl<'a> Walk<'a> {
         let mark = [": ", "- ", "| "].into_iter().find(|mark| after.starts_with(*mark));
         // One plain word is as likely the start of the message, with a colon or without.
         let spaced = rest[length..].starts_with(' ');
-        let qualified = if name.len() < length { name.contains(['.', ':', '/', '_', '$']) } else { name.contains('.') || name.contains("::") };
+        let qualified = if name.len() < length {
+            name.contains(['.', ':', '/', '_', '$'])
+        } else {
+            name.contains('.') || name.contains("::")
+        };
         let named = is_identifier(name) && !name.ends_with('.') && name.bytes().any(|b| b.is_ascii_lowercase());
         if !named || !(mark.is_some() || qualified && spaced) {
             return;
@@ -382,41 +392,121 @@ mod tests {
         let mut wrong = Vec::new();
         for (line, severity, logger, message) in [
             ("INFO:     Started server process [38]", Some(Info), None, "Started server process [38]"),
-            ("2026-11-22 06:45:15,395 INFO    orders orders service starting", Some(Info), None, "orders orders service starting"),
-            ("2026-11-22 06:45:15,396 WARNING orders.telemetry sentry_sdk is not installed", Some(Warning), Some("orders.telemetry"), "sentry_sdk is not installed"),
+            (
+                "2026-11-22 06:45:15,395 INFO    orders orders service starting",
+                Some(Info),
+                None,
+                "orders orders service starting",
+            ),
+            (
+                "2026-11-22 06:45:15,396 WARNING orders.telemetry sentry_sdk is not installed",
+                Some(Warning),
+                Some("orders.telemetry"),
+                "sentry_sdk is not installed",
+            ),
             ("2026-11-22 06:45:15,396 - app.main - ERROR - x failed", Some(Error), Some("app.main"), "x failed"),
             ("ERROR:root:it failed", Some(Error), Some("root"), "it failed"),
-            ("[2026-11-22 05:59:22 +0000] [60] [INFO] Starting gunicorn 27.0.1", Some(Info), None, "Starting gunicorn 27.0.1"),
-            ("2026-11-22 06:00:00.123 UTC [12] FATAL:  password authentication failed", Some(Critical), None, "password authentication failed"),
-            ("2026-11-22 06:00:00.123 UTC [12] DETAIL:  Role \"x\" does not exist.", None, None, "Role \"x\" does not exist."),
+            (
+                "[2026-11-22 05:59:22 +0000] [60] [INFO] Starting gunicorn 27.0.1",
+                Some(Info),
+                None,
+                "Starting gunicorn 27.0.1",
+            ),
+            (
+                "2026-11-22 06:00:00.123 UTC [12] FATAL:  password authentication failed",
+                Some(Critical),
+                None,
+                "password authentication failed",
+            ),
+            (
+                "2026-11-22 06:00:00.123 UTC [12] DETAIL:  Role \"x\" does not exist.",
+                None,
+                None,
+                "Role \"x\" does not exist.",
+            ),
             ("2026-11-22 06:00:00,123 INFO  [main] o.s.b.Foo: started", Some(Info), Some("o.s.b.Foo"), "started"),
-            ("2026-11-22 08:20:34.061 INFO  [           main] io.parcels.Main         : Starting", Some(Info), Some("io.parcels.Main"), "Starting"),
+            (
+                "2026-11-22 08:20:34.061 INFO  [           main] io.parcels.Main         : Starting",
+                Some(Info),
+                Some("io.parcels.Main"),
+                "Starting",
+            ),
             ("INFO: CATALINA_BASE:         /srv/app", Some(Info), None, "CATALINA_BASE:         /srv/app"),
             ("HINT:  Check free disk space.", None, None, "Check free disk space."),
             ("06:00:00.123 [main] INFO  com.foo.Bar - started", Some(Info), Some("com.foo.Bar"), "started"),
-            ("2026-11-22T06:00:00.123Z  INFO 1 --- [app] [           main] c.e.DemoApplication : Starting", Some(Info), Some("c.e.DemoApplication"), "Starting"),
-            ("2026/11/22 06:00:00 [emerg] 1#1: host not found in upstream", Some(Critical), None, "host not found in upstream"),
+            (
+                "2026-11-22T06:00:00.123Z  INFO 1 --- [app] [           main] c.e.DemoApplication : Starting",
+                Some(Info),
+                Some("c.e.DemoApplication"),
+                "Starting",
+            ),
+            (
+                "2026/11/22 06:00:00 [emerg] 1#1: host not found in upstream",
+                Some(Critical),
+                None,
+                "host not found in upstream",
+            ),
             ("2009/11/10 23:00:00 listening on :8080", None, None, "listening on :8080"),
             ("[ALERT]    (1) : config : parsing failed", Some(Critical), Some("config"), "parsing failed"),
             ("1:M 22 Nov 2026 06:00:00.000 # Warning: no config", Some(Warning), None, "Warning: no config"),
-            ("1:M 22 Nov 2026 06:00:00.000 * Ready to accept connections", Some(Notice), None, "Ready to accept connections"),
+            (
+                "1:M 22 Nov 2026 06:00:00.000 * Ready to accept connections",
+                Some(Notice),
+                None,
+                "Ready to accept connections",
+            ),
             ("E1122 06:00:00.000000       1 main.go:12] cannot bind", Some(Error), None, "cannot bind"),
             ("I 2026-11-22 06:10:51,258 cache warmer starting", Some(Info), None, "cache warmer starting"),
-            ("INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", Some(Info), Some("alembic.runtime.migration"), "Context impl PostgresqlImpl."),
+            (
+                "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
+                Some(Info),
+                Some("alembic.runtime.migration"),
+                "Context impl PostgresqlImpl.",
+            ),
             ("2026-11-22T06:00:00.123456Z  INFO app::server: listening", Some(Info), Some("app::server"), "listening"),
             ("[2026-11-22T06:00:00Z ERROR app::db] refused", Some(Error), Some("app::db"), "refused"),
-            ("[2026-11-22T06:00:00Z WARN  app] OLD_NAME is deprecated", Some(Warning), Some("app"), "OLD_NAME is deprecated"),
-            ("2026-11-22 06:00:00.123 | INFO     | app.main:run:12 - started", Some(Info), Some("app.main:run:12"), "started"),
+            (
+                "[2026-11-22T06:00:00Z WARN  app] OLD_NAME is deprecated",
+                Some(Warning),
+                Some("app"),
+                "OLD_NAME is deprecated",
+            ),
+            (
+                "2026-11-22 06:00:00.123 | INFO     | app.main:run:12 - started",
+                Some(Info),
+                Some("app.main:run:12"),
+                "started",
+            ),
             ("I, [2026-11-22T06:00:00.123456 #1]  INFO -- : booted", Some(Info), None, "booted"),
             ("[22-Nov-2026 06:00:00] NOTICE: fpm is running, pid 1", Some(Notice), None, "fpm is running, pid 1"),
-            ("2026-11-22T06:00:00.123456Z 0 [ERROR] [MY-010123] [Server] aborting", Some(Error), Some("MY-010123"), "aborting"),
+            (
+                "2026-11-22T06:00:00.123456Z 0 [ERROR] [MY-010123] [Server] aborting",
+                Some(Error),
+                Some("MY-010123"),
+                "aborting",
+            ),
             ("[2026-11-22 06:00:00,123: INFO/MainProcess] celery@x ready.", Some(Info), None, "celery@x ready."),
             ("[1] 2026/11/22 06:00:00.123456 [INF] Starting nats-server", Some(Info), None, "Starting nats-server"),
             ("info: Microsoft.Hosting.Lifetime[14]", Some(Info), None, "Microsoft.Hosting.Lifetime[14]"),
-            ("2026-11-22T06:00:00.123Z\terror\tdb/pool.go:12\tdial failed", Some(Error), None, "db/pool.go:12\tdial failed"),
-            ("[2026-11-22T06:00:00,123][WARN ][o.e.n.Node               ] [n1] slow", Some(Warning), Some("o.e.n.Node"), "slow"),
+            (
+                "2026-11-22T06:00:00.123Z\terror\tdb/pool.go:12\tdial failed",
+                Some(Error),
+                None,
+                "db/pool.go:12\tdial failed",
+            ),
+            (
+                "[2026-11-22T06:00:00,123][WARN ][o.e.n.Node               ] [n1] slow",
+                Some(Warning),
+                Some("o.e.n.Node"),
+                "slow",
+            ),
             ("2026-11-22 06:00:00.123456+00:00 [info] <0.9.0> started", Some(Info), None, "<0.9.0> started"),
-            ("[Nest] 37  - 11/22/2026, 6:00:00 AM     LOG [NestFactory] Starting", Some(Info), Some("NestFactory"), "Starting"),
+            (
+                "[Nest] 37  - 11/22/2026, 6:00:00 AM     LOG [NestFactory] Starting",
+                Some(Info),
+                Some("NestFactory"),
+                "Starting",
+            ),
             ("fail: Microsoft.Hosting[1]", Some(Error), None, "Microsoft.Hosting[1]"),
             ("panic: runtime error: index out of range", Some(Critical), None, "runtime error: index out of range"),
             ("DEBUG: pool opened", Some(Debug), None, "pool opened"),

@@ -10,10 +10,13 @@ use std::borrow::Cow;
 const MAX_JOINED: usize = 1 << 20;
 /// Streams with an open line at the same time.
 const MAX_OPEN: usize = 64;
-/// Docker cuts at this size; a shorter piece is the last thing that a process wrote.
+/// Docker cuts at this size.
 const DOCKER_PIECE: usize = 16 * 1024;
 /// Longer than a line takes to write, shorter than a restart.
 const MAX_PAUSE_NS: i128 = 1_000_000_000;
+
+/// Rows without a line break after which a file is taken to use none.
+const MAX_UNDECIDED: usize = 32;
 
 /// Lines of which the end has not been seen.
 #[derive(Default)]
@@ -22,10 +25,9 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
-    /// Takes one piece of a line; emits the line when `last` or when it cannot go on.
+    /// Takes one piece of a line; emits the line when `last` or when it grows too long.
     pub(crate) fn piece(&mut self, draft: Draft, text: Cow<'_, str>, last: bool, out: &mut Emitter<'_>) {
-        let same = |(open, _): &(Draft, String)| open.record.stream == draft.record.stream && open.record.origin == draft.record.origin;
-        let Some(at) = self.open.iter().position(same) else {
+        let Some(at) = self.find(&draft) else {
             if last {
                 return line(draft, text, out);
             }
@@ -35,17 +37,23 @@ impl Joiner {
             }
             return self.open.push((draft, text.into_owned()));
         };
-        let (first, joined) = &mut self.open[at];
-        if joined.len() < DOCKER_PIECE && pause(first, &draft) > MAX_PAUSE_NS {
-            let (draft_before, before) = std::mem::replace(&mut self.open[at], (draft, text.into_owned()));
-            line(draft_before, Cow::Owned(before), out);
-        } else {
-            joined.push_str(&text);
-        }
+        self.open[at].1.push_str(&text);
         if last || self.open[at].1.len() > MAX_JOINED {
-            let (draft, text) = self.open.remove(at);
-            line(draft, Cow::Owned(text), out);
+            self.end(at, out);
         }
+    }
+
+    /// The open line that `draft` would continue.
+    fn find(&self, draft: &Draft) -> Option<usize> {
+        let same = |(open, _): &(Draft, String)| {
+            open.record.stream == draft.record.stream && open.record.origin == draft.record.origin
+        };
+        self.open.iter().position(same)
+    }
+
+    fn end(&mut self, at: usize, out: &mut Emitter<'_>) {
+        let (draft, text) = self.open.remove(at);
+        line(draft, Cow::Owned(text), out);
     }
 
     /// Emits what is open: the input has ended.
@@ -53,6 +61,60 @@ impl Joiner {
         for (draft, text) in self.open.drain(..) {
             line(draft, Cow::Owned(text), out);
         }
+    }
+}
+
+/// Rows of Docker's json-file driver.
+#[derive(Default)]
+pub(crate) struct Docker {
+    joiner: Joiner,
+    /// Whether rows of this input end with a line break where their line ends; tools that rewrote
+    /// the file may have dropped all of them.
+    breaks: Option<bool>,
+    undecided: Vec<(Draft, String)>,
+}
+
+impl Docker {
+    /// Takes one row.
+    pub(crate) fn row(&mut self, draft: Draft, text: Cow<'_, str>, out: &mut Emitter<'_>) {
+        match self.breaks {
+            Some(true) => self.piece(draft, text, out),
+            Some(false) => line(draft, text, out),
+            None if text.ends_with('\n') => {
+                self.breaks = Some(true);
+                for (draft, text) in std::mem::take(&mut self.undecided) {
+                    self.piece(draft, Cow::Owned(text), out);
+                }
+                self.piece(draft, text, out);
+            }
+            None => {
+                self.undecided.push((draft, text.into_owned()));
+                if self.undecided.len() > MAX_UNDECIDED {
+                    self.breaks = Some(false);
+                    self.flush(out);
+                }
+            }
+        }
+    }
+
+    fn piece(&mut self, draft: Draft, text: Cow<'_, str>, out: &mut Emitter<'_>) {
+        // A short piece is the last thing that a process wrote; what comes later is the next one's.
+        if let Some(at) = self.joiner.find(&draft) {
+            let (open, joined) = &self.joiner.open[at];
+            if joined.len() < DOCKER_PIECE && pause(open, &draft) > MAX_PAUSE_NS {
+                self.joiner.end(at, out);
+            }
+        }
+        let last = text.ends_with('\n');
+        self.joiner.piece(draft, text, last, out);
+    }
+
+    /// Emits what is open: the input has ended.
+    pub(crate) fn flush(&mut self, out: &mut Emitter<'_>) {
+        for (draft, text) in self.undecided.drain(..) {
+            line(draft, Cow::Owned(text), out);
+        }
+        self.joiner.flush(out);
     }
 }
 
@@ -64,7 +126,7 @@ fn pause(before: &Draft, after: &Draft) -> i128 {
 }
 
 /// Emits a whole line, unless it is blank.
-fn line(draft: Draft, text: Cow<'_, str>, out: &mut Emitter<'_>) {
+pub(crate) fn line(draft: Draft, text: Cow<'_, str>, out: &mut Emitter<'_>) {
     if !text.trim().is_empty() {
         out.text(draft, text);
     }

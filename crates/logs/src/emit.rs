@@ -208,5 +208,4 @@ impl<'s> Emitter<'s> {
     pub(crate) fn priority(draft: &mut Draft, priority: &str) {
         draft.record.severity = priority.parse().ok().and_then(json_logger::syslog);
     }
-
 }

@@ -1,14 +1,13 @@
 //! What a JSON object is, and the rows inside one that is only their wrapping.
 
 use crate::{
-    cloud_logging,
-    container::Joiner,
+    cloud_logging, cloudwatch,
+    container::{Docker, Joiner, line},
     emit::{Draft, Emitter},
     intern::Memo,
     journald,
     json::{Doc, Object, Value},
-    json_logger::{self, Moment},
-    kubernetes, time,
+    json_logger, kubernetes, time,
 };
 use std::borrow::Cow;
 use tminus_core::record::{Origin, Stream};
@@ -19,12 +18,14 @@ const MAX_DEPTH: usize = 32;
 /// Reads JSON documents.
 pub(crate) struct Entries {
     contexts: Memo<cloud_logging::Context>,
-    pub(crate) docker: Joiner,
+    docker: Docker,
+    /// Lines that a shipper took from the kubelet, in pieces.
+    pieces: Joiner,
 }
 
 impl Entries {
     pub(crate) fn new() -> Entries {
-        Entries { contexts: Memo::new(), docker: Joiner::default() }
+        Entries { contexts: Memo::new(), docker: Docker::default(), pieces: Joiner::default() }
     }
 
     /// Emits the rows of `value`, one of the values of `doc`; false when there are none in it.
@@ -37,7 +38,11 @@ impl Entries {
             return false;
         }
         let mut any = false;
-        for item in value.items() {
+        let items = value.items();
+        if cloudwatch::is_insights_row(&items) && cloudwatch::insights_row(&items, base.clone(), doc, out) {
+            return true;
+        }
+        for item in items {
             any |= (item.is_object() || item.is_array()) && self.nested(item, doc, base, out, depth + 1);
         }
         let Some(object) = value.object() else {
@@ -76,14 +81,8 @@ impl Entries {
             journald::entry(object, place, doc, out);
         } else if let Some(text) = docker_log(object) {
             self.docker_row(object, text, doc, base, out);
-        } else if let Some(text) = cloudwatch_message(object) {
-            let mut draft = logger_row(object, base, out);
-            draft.format = "cloudwatch";
-            draft.record.line = doc.line_of(text.0);
-            if let Some(Moment::Complete(time)) = json_logger::moment(object) {
-                draft.envelope_time(time);
-            }
-            out.text(draft, text.string().unwrap_or_default());
+        } else if let Some(text) = cloudwatch::message(object) {
+            cloudwatch::event(object, text, logger_row(object, base, out), doc, out);
         } else {
             return false;
         }
@@ -95,7 +94,11 @@ impl Entries {
         let mut draft = base.clone();
         draft.format = "docker-json";
         draft.record.line = doc.line_of(log.0);
-        if let Some(time) = object.any(&["time", "timestamp", "@timestamp"]).and_then(Value::string).and_then(|text| time::rfc3339(&text)) {
+        if let Some(time) = object
+            .any(&["time", "timestamp", "@timestamp"])
+            .and_then(Value::string)
+            .and_then(|text| time::rfc3339(&text))
+        {
             draft.envelope_time(time);
         }
         draft.record.stream = match object.text(&["stream", "source"]).as_deref() {
@@ -105,13 +108,20 @@ impl Entries {
         };
         shipped(object, &mut draft, out);
         let text = log.string().unwrap_or_default();
-        let own_shape = object.fields().all(|(key, _)| ["log", "stream", "time", "attrs"].contains(&key));
-        let last = match object.text(&["logtag"]) {
-            Some(tag) => tag != "P",
+        let own_shape =
+            object.has("stream") && object.fields().all(|(key, _)| ["log", "stream", "time", "attrs"].contains(&key));
+        match object.text(&["logtag"]) {
+            Some(tag) => self.pieces.piece(draft, text, tag != "P", out),
+            None if own_shape => self.docker.row(draft, text, out),
             // A shipper hands on whole lines, with or without their line break.
-            None => !own_shape || text.ends_with('\n'),
-        };
-        self.docker.piece(draft, text, last, out);
+            None => line(draft, text, out),
+        }
+    }
+
+    /// Hands on what waits for its end.
+    pub(crate) fn flush(&mut self, out: &mut Emitter<'_>) {
+        self.docker.flush(out);
+        self.pieces.flush(out);
     }
 }
 
@@ -120,12 +130,6 @@ fn docker_log<'a>(object: &Object<'a>) -> Option<Value<'a>> {
     let log = object.get("log").filter(|log| log.0.starts_with('"'))?;
     let shipped = object.has("stream") || object.has("source") && object.has("container_id");
     (shipped || object.fields().all(|(key, _)| ["log", "time", "attrs"].contains(&key))).then_some(log)
-}
-
-/// The message of an event of CloudWatch Logs.
-fn cloudwatch_message<'a>(object: &Object<'a>) -> Option<Value<'a>> {
-    let event = object.has("ingestionTime") || object.has("logStreamName");
-    object.get("message").filter(|message| event && message.0.starts_with('"'))
 }
 
 /// A row of a program's own logger, with what a shipper added.

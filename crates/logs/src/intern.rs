@@ -51,26 +51,32 @@ impl Interner {
 /// What was made from a repeated piece of input (a prefix, the labels of an entry), by its bytes.
 pub(crate) struct Memo<T> {
     made: HashMap<Box<[u8]>, T>,
+    /// Rows of one writer often follow one another: compared before anything is hashed.
+    last: Option<(Vec<u8>, T)>,
 }
 
 impl<T: Clone> Memo<T> {
     pub(crate) fn new() -> Memo<T> {
-        Memo { made: HashMap::new() }
+        Memo { made: HashMap::new(), last: None }
     }
 
     /// What `make` made of `key`, the first time that it was seen.
     pub(crate) fn get(&mut self, key: &[u8], make: impl FnOnce() -> T) -> T {
-        if let Some(known) = self.made.get(key) {
-            return known.clone();
+        if let Some((_, value)) = self.last.as_ref().filter(|(last, _)| last == key) {
+            return value.clone();
         }
-        let value = make();
+        let known = self.made.get(key).cloned();
+        let value = known.clone().unwrap_or_else(make);
         if key.len() > MAX_KEY {
             return value;
         }
-        if self.made.len() >= MAX_ENTRIES / 16 {
-            self.made.clear();
+        if known.is_none() {
+            if self.made.len() >= MAX_ENTRIES / 16 {
+                self.made.clear();
+            }
+            self.made.insert(key.into(), value.clone());
         }
-        self.made.insert(key.into(), value.clone());
+        self.last = Some((key.to_vec(), value.clone()));
         value
     }
 }
@@ -84,7 +90,8 @@ mod tests {
         let mut interner = Interner::default();
         let name = interner.name("orders");
         assert!(Arc::ptr_eq(&name, &interner.name("orders")));
-        let origin = |interner: &mut Interner| interner.origin(Origin { service: Some(name.clone()), ..Origin::default() });
+        let origin =
+            |interner: &mut Interner| interner.origin(Origin { service: Some(name.clone()), ..Origin::default() });
         let first = origin(&mut interner);
         assert!(Arc::ptr_eq(&first, &origin(&mut interner)));
     }

@@ -12,7 +12,8 @@ use tminus_core::{
 
 /// Whether an object is an entry of the journal.
 pub(crate) fn is_entry(object: &Object<'_>) -> bool {
-    object.has("__REALTIME_TIMESTAMP") || object.has("MESSAGE") && (object.has("_BOOT_ID") || object.has("SYSLOG_IDENTIFIER"))
+    object.has("__REALTIME_TIMESTAMP")
+        || object.has("MESSAGE") && (object.has("_BOOT_ID") || object.has("SYSLOG_IDENTIFIER"))
 }
 
 /// Reads one entry, which stands at `place` in `doc`.
@@ -51,20 +52,27 @@ fn message(value: Value<'_>) -> Option<Cow<'_, str>> {
     if let Some(text) = value.string() {
         return Some(text);
     }
-    let bytes: Vec<u8> = value.items().iter().map(|item| item.0.parse::<i16>().ok().map(|b| b as u8)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        value.items().iter().map(|item| item.0.parse::<i16>().ok().map(|b| b as u8)).collect::<Option<_>>()?;
     (!bytes.is_empty()).then(|| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn stream(object: &Object<'_>) -> Stream {
     let is = |key: &str, word: &str| object.text(&[key]).is_some_and(|text| text == word);
     let of_systemd = is("SYSLOG_IDENTIFIER", "systemd") || is("_COMM", "systemd");
-    if is("_TRANSPORT", "kernel") || of_systemd && (object.has("UNIT") || is("_PID", "1")) { Stream::Platform } else { Stream::Unknown }
+    if is("_TRANSPORT", "kernel") || of_systemd && (object.has("UNIT") || is("_PID", "1")) {
+        Stream::Platform
+    } else {
+        Stream::Unknown
+    }
 }
 
 fn origin(object: &Object<'_>, out: &mut Emitter<'_>) -> std::sync::Arc<Origin> {
-    let mut name = |keys: &[&str]| object.text(keys).map(|text| out.interner.name(text.strip_suffix(".service").unwrap_or(&text)));
+    let mut name =
+        |keys: &[&str]| object.text(keys).map(|text| out.interner.name(text.strip_suffix(".service").unwrap_or(&text)));
     // What systemd says about a unit names it in UNIT; its own unit is init.scope.
-    let service = name(&["CONTAINER_NAME", "UNIT", "OBJECT_SYSTEMD_UNIT"]).or_else(|| name(&["_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER"]));
+    let service = name(&["CONTAINER_NAME", "UNIT", "OBJECT_SYSTEMD_UNIT"])
+        .or_else(|| name(&["_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER"]));
     let pid = object.get("_PID").and_then(Value::scalar).and_then(|pid| pid.parse().ok());
     let origin = Origin {
         service,

@@ -275,7 +275,8 @@ mod tests {
 
     #[test]
     fn fields_are_borrowed_and_the_last_of_two_wins() {
-        let object = Object::parse(r#"{"a": "x", "b": null, "a": "y\n", "n": 12, "o": {"k": [1, "2"]}}"#).expect("one object");
+        let object =
+            Object::parse(r#"{"a": "x", "b": null, "a": "y\n", "n": 12, "o": {"k": [1, "2"]}}"#).expect("one object");
         assert_eq!(object.text(&["a"]).as_deref(), Some("y\n"));
         assert!(!object.has("b"));
         assert_eq!(object.get("n").and_then(Value::number), Some(12.0));

@@ -32,26 +32,96 @@ pub(crate) enum Moment {
 }
 
 const MESSAGE: &[&str] = &[
-    "message", "msg", "event", "MESSAGE", "Message", "@m", "RenderedMessage", "textPayload", "short_message", "log", "@mt",
-    "MessageTemplate", "body", "text", "log_line", "Log", "Log_s",
+    "message",
+    "msg",
+    "event",
+    "MESSAGE",
+    "Message",
+    "@m",
+    "RenderedMessage",
+    "textPayload",
+    "short_message",
+    "log",
+    "@mt",
+    "MessageTemplate",
+    "body",
+    "text",
+    "log_line",
+    "line",
+    "Log",
+    "Log_s",
 ];
 const LEVEL: &[&str] = &[
-    "severity", "level", "levelname", "lvl", "log.level", "@l", "Level", "LogLevel", "loglevel", "log_level", "level_name",
-    "severityText", "severity_text", "error_severity", "s",
+    "severity",
+    "level",
+    "levelname",
+    "lvl",
+    "log.level",
+    "@l",
+    "Level",
+    "LogLevel",
+    "loglevel",
+    "log_level",
+    "level_name",
+    "severityText",
+    "severity_text",
+    "error_severity",
+    "s",
 ];
 const TIME: &[&str] = &[
-    "timestamp", "time", "ts", "@timestamp", "t", "@t", "asctime", "Timestamp", "datetime", "timeMillis", "instant", "date", "TimeStamp",
+    "timestamp",
+    "time",
+    "ts",
+    "@timestamp",
+    "t",
+    "@t",
+    "asctime",
+    "Timestamp",
+    "datetime",
+    "timeMillis",
+    "instant",
+    "date",
+    "TimeStamp",
     "TimeGenerated",
 ];
 const LOGGER: &[&str] = &[
-    "logger", "logger_name", "loggerName", "log.logger", "SourceContext", "Category", "target", "channel", "component", "module",
-    "name", "c",
+    "logger",
+    "logger_name",
+    "loggerName",
+    "log.logger",
+    "SourceContext",
+    "Category",
+    "target",
+    "channel",
+    "component",
+    "module",
+    "name",
+    "c",
 ];
 /// Fields that hold an error, a stack, or what a server adds to its message.
 const ERROR: &[&str] = &[
-    "error", "err", "exception", "exc_info", "exc_text", "Exception", "@x", "thrown", "error.message", "error.stack_trace",
-    "stack_trace", "stackTrace", "stacktrace", "stack", "traceback", "errorVerbose", "err.message", "err.stack", "detail", "hint",
-    "reason", "full_message",
+    "error",
+    "err",
+    "exception",
+    "exc_info",
+    "exc_text",
+    "Exception",
+    "@x",
+    "thrown",
+    "error.message",
+    "error.stack_trace",
+    "stack_trace",
+    "stackTrace",
+    "stacktrace",
+    "stack",
+    "traceback",
+    "errorVerbose",
+    "err.message",
+    "err.stack",
+    "detail",
+    "hint",
+    "reason",
+    "full_message",
 ];
 /// Objects that hold the row's own fields one level deeper, and those that only add to them: a
 /// level there would be data.
@@ -60,7 +130,8 @@ const ADDED: &[&str] = &["attr", "context"];
 
 /// Reads a row; nothing when the object carries no message.
 pub(crate) fn read<'a>(object: &Object<'a>) -> Option<Said<'a>> {
-    let inside = |keys: &[&str]| -> Vec<Object<'a>> { keys.iter().filter_map(|key| object.get(key)?.object()).collect() };
+    let inside =
+        |keys: &[&str]| -> Vec<Object<'a>> { keys.iter().filter_map(|key| object.get(key)?.object()).collect() };
     let (nested, added) = (inside(NESTED), inside(ADDED));
     let own = || std::iter::once(object).chain(&nested);
     let all = || own().chain(&added);
@@ -313,23 +384,98 @@ mod tests {
     #[test]
     fn rows_of_the_usual_loggers() {
         for (json, text, severity, logger) in [
-            (r#"{"level":50,"time":1795327200000,"pid":1,"hostname":"x","err":{"type":"Error","message":"refused","stack":"Error: refused\n    at f (a.js:1:2)"},"msg":"cannot start"}"#, "cannot start\nError: refused\n    at f (a.js:1:2)", Some(Error), None),
-            (r#"{"name":"gw","hostname":"x","pid":1,"level":30,"msg":"up","time":"2026-11-22T06:00:00.123Z","v":0}"#, "up", Some(Info), Some("gw")),
-            (r#"{"level":"error","message":"boom","timestamp":"2026-11-22T06:00:00Z","stack":"Error: boom\n    at g"}"#, "boom\nError: boom\n    at g", Some(Error), None),
-            (r#"{"level":"fatal","ts":1795327200.123,"logger":"db","caller":"a.go:1","msg":"dial","error":"dial tcp 10.0.0.1:5432: connect: connection refused","stacktrace":"main.main\n\t/a.go:1"}"#, "dial\ndial tcp 10.0.0.1:5432: connect: connection refused\nmain.main\n\t/a.go:1", Some(Critical), Some("db")),
+            (
+                r#"{"level":50,"time":1795327200000,"pid":1,"hostname":"x","err":{"type":"Error","message":"refused","stack":"Error: refused\n    at f (a.js:1:2)"},"msg":"cannot start"}"#,
+                "cannot start\nError: refused\n    at f (a.js:1:2)",
+                Some(Error),
+                None,
+            ),
+            (
+                r#"{"name":"gw","hostname":"x","pid":1,"level":30,"msg":"up","time":"2026-11-22T06:00:00.123Z","v":0}"#,
+                "up",
+                Some(Info),
+                Some("gw"),
+            ),
+            (
+                r#"{"level":"error","message":"boom","timestamp":"2026-11-22T06:00:00Z","stack":"Error: boom\n    at g"}"#,
+                "boom\nError: boom\n    at g",
+                Some(Error),
+                None,
+            ),
+            (
+                r#"{"level":"fatal","ts":1795327200.123,"logger":"db","caller":"a.go:1","msg":"dial","error":"dial tcp 10.0.0.1:5432: connect: connection refused","stacktrace":"main.main\n\t/a.go:1"}"#,
+                "dial\ndial tcp 10.0.0.1:5432: connect: connection refused\nmain.main\n\t/a.go:1",
+                Some(Critical),
+                Some("db"),
+            ),
             (r#"{"level":"warn","time":"2026-11-22T06:00:00Z","message":"slow"}"#, "slow", Some(Warning), None),
             (r#"{"time":"2026-11-22T06:00:00.1Z","level":"DEBUG","msg":"x","err":"EOF"}"#, "x\nEOF", Some(Debug), None),
-            (r#"{"@timestamp":"2026-11-22T06:00:00.1Z","@version":"1","message":"x","logger_name":"a.B","level":"ERROR","level_value":40000,"stack_trace":"java.lang.X: y\n\tat a.B(B.java:1)\n"}"#, "x\njava.lang.X: y\n\tat a.B(B.java:1)\n", Some(Error), Some("a.B")),
-            (r#"{"event":"start failed","level":"critical","timestamp":"2026-11-22T06:00:00Z","exception":[{"exc_type":"KeyError","exc_value":"'X'","frames":[{"filename":"a.py","lineno":3,"name":"main"}]}]}"#, "start failed\nTraceback (most recent call last):\n  File \"a.py\", line 3, in main\nKeyError: 'X'", Some(Critical), None),
-            (r#"{"asctime":"2026-11-22 06:00:00,123","levelname":"ERROR","name":"app","message":"x","exc_info":"Traceback (most recent call last):\n  File \"a\"\nE: y"}"#, "x\nTraceback (most recent call last):\n  File \"a\"\nE: y", Some(Error), Some("app")),
-            (r#"{"@t":"2026-11-22T06:00:00.1Z","@mt":"Start {Name}","@m":"Start app","@l":"Error","@x":"System.Exception: y","SourceContext":"A.B"}"#, "Start app\nSystem.Exception: y", Some(Error), Some("A.B")),
-            (r#"{"level":40,"time":1795327200000,"err":{"type":"Object","message":"connect ECONNREFUSED 127.0.0.1:6379"},"msg":"retry"}"#, "retry\nconnect ECONNREFUSED 127.0.0.1:6379", Some(Warning), None),
-            (r#"{"level":"error","ts":1795327200,"msg":"no","error":{"type":"KeyError","message":"'X'"}}"#, "no\n'X'\nKeyError", Some(Error), None),
-            (r#"{"timestamp":"2026-11-22T06:00:00.1Z","level":"INFO","fields":{"message":"listening","port":80},"target":"app::main"}"#, "listening", Some(Info), Some("app::main")),
-            (r#"{"t":{"$date":"2026-11-22T06:00:00.123+00:00"},"s":"E","c":"NETWORK","id":1,"ctx":"main","msg":"no","attr":{"error":"Address already in use"}}"#, "no\nAddress already in use", Some(Error), Some("NETWORK")),
-            (r#"{"timestamp":"2026-11-22 06:00:00.123 UTC","pid":7,"error_severity":"FATAL","message":"no pg_hba.conf entry","detail":"d"}"#, "no pg_hba.conf entry\nd", Some(Critical), None),
-            (r#"{"instant":{"epochSecond":1795327200,"nanoOfSecond":5},"level":"WARN","loggerName":"a.B","message":"x","thrown":{"name":"a.E","message":"y","extendedStackTrace":"a.E: y\n\tat z"}}"#, "x\na.E: y\n\tat z", Some(Warning), Some("a.B")),
-            (r#"{"severity": "INFO", "message": "Started server process [43]", "logger": "uvicorn.error", "time": "2026-11-22T06:04:29.413Z"}"#, "Started server process [43]", Some(Info), Some("uvicorn.error")),
+            (
+                r#"{"@timestamp":"2026-11-22T06:00:00.1Z","@version":"1","message":"x","logger_name":"a.B","level":"ERROR","level_value":40000,"stack_trace":"java.lang.X: y\n\tat a.B(B.java:1)\n"}"#,
+                "x\njava.lang.X: y\n\tat a.B(B.java:1)\n",
+                Some(Error),
+                Some("a.B"),
+            ),
+            (
+                r#"{"event":"start failed","level":"critical","timestamp":"2026-11-22T06:00:00Z","exception":[{"exc_type":"KeyError","exc_value":"'X'","frames":[{"filename":"a.py","lineno":3,"name":"main"}]}]}"#,
+                "start failed\nTraceback (most recent call last):\n  File \"a.py\", line 3, in main\nKeyError: 'X'",
+                Some(Critical),
+                None,
+            ),
+            (
+                r#"{"asctime":"2026-11-22 06:00:00,123","levelname":"ERROR","name":"app","message":"x","exc_info":"Traceback (most recent call last):\n  File \"a\"\nE: y"}"#,
+                "x\nTraceback (most recent call last):\n  File \"a\"\nE: y",
+                Some(Error),
+                Some("app"),
+            ),
+            (
+                r#"{"@t":"2026-11-22T06:00:00.1Z","@mt":"Start {Name}","@m":"Start app","@l":"Error","@x":"System.Exception: y","SourceContext":"A.B"}"#,
+                "Start app\nSystem.Exception: y",
+                Some(Error),
+                Some("A.B"),
+            ),
+            (
+                r#"{"level":40,"time":1795327200000,"err":{"type":"Object","message":"connect ECONNREFUSED 127.0.0.1:6379"},"msg":"retry"}"#,
+                "retry\nconnect ECONNREFUSED 127.0.0.1:6379",
+                Some(Warning),
+                None,
+            ),
+            (
+                r#"{"level":"error","ts":1795327200,"msg":"no","error":{"type":"KeyError","message":"'X'"}}"#,
+                "no\n'X'\nKeyError",
+                Some(Error),
+                None,
+            ),
+            (
+                r#"{"timestamp":"2026-11-22T06:00:00.1Z","level":"INFO","fields":{"message":"listening","port":80},"target":"app::main"}"#,
+                "listening",
+                Some(Info),
+                Some("app::main"),
+            ),
+            (
+                r#"{"t":{"$date":"2026-11-22T06:00:00.123+00:00"},"s":"E","c":"NETWORK","id":1,"ctx":"main","msg":"no","attr":{"error":"Address already in use"}}"#,
+                "no\nAddress already in use",
+                Some(Error),
+                Some("NETWORK"),
+            ),
+            (
+                r#"{"timestamp":"2026-11-22 06:00:00.123 UTC","pid":7,"error_severity":"FATAL","message":"no pg_hba.conf entry","detail":"d"}"#,
+                "no pg_hba.conf entry\nd",
+                Some(Critical),
+                None,
+            ),
+            (
+                r#"{"instant":{"epochSecond":1795327200,"nanoOfSecond":5},"level":"WARN","loggerName":"a.B","message":"x","thrown":{"name":"a.E","message":"y","extendedStackTrace":"a.E: y\n\tat z"}}"#,
+                "x\na.E: y\n\tat z",
+                Some(Warning),
+                Some("a.B"),
+            ),
+            (
+                r#"{"severity": "INFO", "message": "Started server process [43]", "logger": "uvicorn.error", "time": "2026-11-22T06:04:29.413Z"}"#,
+                "Started server process [43]",
+                Some(Info),
+                Some("uvicorn.error"),
+            ),
         ] {
             assert_eq!(said(json), (text.to_owned(), severity, logger.map(str::to_owned), true), "{json}");
         }
@@ -338,7 +484,9 @@ mod tests {
     #[test]
     fn a_chain_of_python_is_put_in_its_order() {
         let exception = |kind: &str, value: &str, is_cause: bool| {
-            format!(r#"{{"exc_type":"{kind}","exc_value":"{value}","is_cause":{is_cause},"frames":[{{"filename":"a.py","lineno":1,"name":"f"}}]}}"#)
+            format!(
+                r#"{{"exc_type":"{kind}","exc_value":"{value}","is_cause":{is_cause},"frames":[{{"filename":"a.py","lineno":1,"name":"f"}}]}}"#
+            )
         };
         let chain = [exception("RuntimeError", "startup", false), exception("KeyError", "'X'", true)].join(",");
         let frames = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n";

@@ -6,13 +6,14 @@
 //! row that cannot be read is kept as text and reported.
 //!
 //! Where to start reading: `reader` cuts the input into units. `lines` takes transports' prefixes
-//! off text (`prefix`), `entries` finds rows in JSON (`cloud_logging`, `journald`, `json_logger`,
-//! `container`). All of them end in `emit`, which reads what the program wrote (`columns`,
+//! off text (`prefix`), `entries` finds rows in JSON (`cloud_logging`, `cloudwatch`, `journald`,
+//! `json_logger`, `container`). All of them end in `emit`, which reads what the program wrote (`columns`,
 //! `logfmt`, `time`, `clean`) and makes the record.
 
 mod audit;
 mod clean;
 mod cloud_logging;
+mod cloudwatch;
 mod columns;
 mod container;
 mod emit;
@@ -122,7 +123,12 @@ pub enum ReadError {
 ///
 /// # Errors
 /// [`ReadError`] when the input cannot be read, is no text, or holds one document beyond the limit.
-pub fn read(source: SourceId, input: impl std::io::Read, options: &Options, sink: &mut dyn Sink) -> Result<Summary, ReadError> {
+pub fn read(
+    source: SourceId,
+    input: impl std::io::Read,
+    options: &Options,
+    sink: &mut dyn Sink,
+) -> Result<Summary, ReadError> {
     let opened = sniff::open(input)?;
     let out = emit::Emitter::new(source, options, sink);
     reader::Reader::new(opened.input, opened.manner, options.max_document, out).run()

@@ -155,7 +155,10 @@ fn journal_origin(draft: &mut Draft, entry: &prefix::Journal<'_>, out: &mut Emit
         draft.record.stream = Stream::Platform;
     }
     // systemd speaks about units.
-    let unit = entry.text.split([' ', ':', ',']).find_map(|word| word.strip_suffix(".service").or(word.strip_suffix(".service.")));
+    let unit = entry
+        .text
+        .split([' ', ':', ','])
+        .find_map(|word| word.strip_suffix(".service").or(word.strip_suffix(".service.")));
     let service = if of_systemd { unit } else { Some(entry.program) };
     let service = service.map(|name| out.interner.name(name));
     draft.record.origin = out.interner.origin(Origin { service, pid: entry.pid, ..Origin::default() });

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn other_pairs_are_text() {
-        for line in ["a=1 b=2", "PATH=/usr/bin", "level=info", "x = y", "msg=\"cut", "2026-11-22 level=info msg=x", ""] {
+        for line in ["a=1 b=2", "PATH=/usr/bin", "level=info", "x = y", "msg=\"cut", "2026-11-22 level=info msg=x", ""]
+        {
             assert_eq!(read(line), None, "{line}");
         }
     }

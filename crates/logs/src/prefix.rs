@@ -71,7 +71,9 @@ pub(crate) fn kubectl(line: &str) -> Option<(Writer<'_>, &str)> {
 
 /// stern: `POD CONTAINER text` or `NAMESPACE POD CONTAINER text`, where the pod is certainly one.
 pub(crate) fn stern(line: &str) -> Option<(Writer<'_>, &str)> {
-    let is_name = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_name = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
     let (first, rest) = line.split_once(' ')?;
     let (second, after) = rest.split_once(' ').unwrap_or((rest, ""));
     if !is_name(first) || !is_name(second) {
@@ -151,7 +153,10 @@ pub(crate) fn is_gcloud(line: &str) -> bool {
     };
     let mut words = rest.split(' ');
     let (method, status, url) = (words.next().unwrap_or(""), words.next().unwrap_or(""), words.next().unwrap_or(""));
-    let request = method.len() >= 3 && method.bytes().all(|b| b.is_ascii_uppercase()) && status.len() == 3 && url.starts_with("http");
+    let request = method.len() >= 3
+        && method.bytes().all(|b| b.is_ascii_uppercase())
+        && status.len() == 3
+        && url.starts_with("http");
     request || time::stamp(rest.trim_start_matches('[')).is_some()
 }
 
@@ -186,7 +191,8 @@ pub(crate) fn journal(line: &str) -> Option<Journal<'_>> {
         Some((program, pid)) => (program, Some(pid.strip_suffix(']')?.parse().ok()?)),
         None => (tag, None),
     };
-    let named = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-@/()".contains(&b));
+    let named =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-@/()".contains(&b));
     if !named(host) || !named(program) || Severity::read(host).is_some() {
         return None;
     }
@@ -208,7 +214,8 @@ pub(crate) fn rfc5424(line: &str) -> Option<(Journal<'_>, Timestamp)> {
     let (severity, rest) = priority(line);
     severity?;
     let mut fields = rest.strip_prefix("1 ")?.splitn(6, ' ');
-    let (stamp, _host, program, pid, _id) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let (stamp, _host, program, pid, _id) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let rest = fields.next()?;
     let text = match rest.strip_prefix("- ") {
         Some(text) => text,
@@ -258,7 +265,10 @@ mod tests {
         let cri = cri("2026-11-22T06:42:03.844Z stderr P half ").expect("a piece");
         assert_eq!((cri.stream, cri.last, cri.text), (Stream::Stderr, false, "half "));
         assert!(super::cri("2026-11-22T06:42:03.844Z stderr x y").is_none());
-        assert_eq!(transport_stamp("2026-11-22T06:03:41.799419164Z   settings = 1").map(|(_, rest)| rest), Some("  settings = 1"));
+        assert_eq!(
+            transport_stamp("2026-11-22T06:03:41.799419164Z   settings = 1").map(|(_, rest)| rest),
+            Some("  settings = 1")
+        );
         assert_eq!(transport_stamp("2026-11-22T06:03:41.799419164Z").map(|(_, rest)| rest), Some(""));
         assert!(transport_stamp("2026-11-22T06:03:41.799419Z INFO x").is_none());
         let (writer, rest) = kubectl("[pod/orders-7d9c5b7c6b-x2x4z/app] [boot] up").expect("a prefix");
@@ -302,7 +312,8 @@ mod tests {
         assert!(journal("2026-11-22T06:00:00Z INFO app[12]: msg").is_none());
         assert!(journal("2026-11-22T06:00:00Z starting app: msg").is_none());
         assert!(journal("Nov 22 06:00:00 web-1 kernel: oom").is_some());
-        let (entry, _) = rfc5424("<165>1 2026-11-22T06:00:00.003Z web-1 orders 737 ID47 [x y=\"1\"] text").expect("a line");
+        let (entry, _) =
+            rfc5424("<165>1 2026-11-22T06:00:00.003Z web-1 orders 737 ID47 [x y=\"1\"] text").expect("a line");
         assert_eq!((entry.program, entry.text, entry.severity), ("orders", "text", Some(Severity::Notice)));
     }
 
@@ -312,7 +323,8 @@ mod tests {
         assert!(is_gcloud("2026-11-22 06:00:00 [2026-11-22 06:00:00 +0000] [1] [INFO] Starting gunicorn"));
         assert!(!is_gcloud("2026-11-22 06:00:00 INFO starting"));
         assert_eq!(gcloud_request("GET 503 https://x.run.app/health"), Some((503, "https://x.run.app/health")));
-        let (_, platform, dyno, text) = heroku("2026-11-22T06:00:00.123000+00:00 heroku[web.1]: Process exited with status 1").expect("a line");
+        let (_, platform, dyno, text) =
+            heroku("2026-11-22T06:00:00.123000+00:00 heroku[web.1]: Process exited with status 1").expect("a line");
         assert_eq!((platform, dyno, text), (true, "web.1", "Process exited with status 1"));
         let (_, writer, text) = aws("2026-11-22T06:00:00.123000+00:00 app/web/0f1e2d3c4b5a6978 up").expect("a line");
         assert_eq!((writer.instance, writer.container, text), ("0f1e2d3c4b5a6978", Some("web"), "up"));

@@ -153,7 +153,9 @@ impl Parser<'_> {
         let text = self.rest()[..length].to_owned();
         self.at += length;
         match text.parse::<f64>() {
-            Ok(number) if number.is_finite() && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => self.out.push_str(&text),
+            Ok(number) if number.is_finite() && text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+                self.out.push_str(&text)
+            }
             _ => self.out.push_str(&quoted(&text)),
         }
         Some(())
@@ -281,10 +283,16 @@ mod tests {
     #[test]
     fn a_printed_dict_becomes_json() {
         for (python, json) in [
-            ("{'message': 'it\\'s \"down\"\\n', 'n': 1, 'f': -1.5e3, 'ok': True, 'x': None}", r#"{"message":"it's \"down\"\n","n":1,"f":-1.5e3,"ok":true,"x":null}"#),
+            (
+                "{'message': 'it\\'s \"down\"\\n', 'n': 1, 'f': -1.5e3, 'ok': True, 'x': None}",
+                r#"{"message":"it's \"down\"\n","n":1,"f":-1.5e3,"ok":true,"x":null}"#,
+            ),
             ("OrderedDict({'a': ['x', ('y', 2,)], 'b': {}})", r#"{"a":["x",["y",2]],"b":{}}"#),
             ("OrderedDict([('a', 1), ('b', OrderedDict())])", r#"{"a":1,"b":{}}"#),
-            ("{'t': datetime.datetime(2025, 9, 15, tzinfo=datetime.timezone.utc), 's': <Severity.ERROR: 500>}", r#"{"t":"2025-09-15T00:00:00.000000Z","s":"<Severity.ERROR: 500>"}"#),
+            (
+                "{'t': datetime.datetime(2025, 9, 15, tzinfo=datetime.timezone.utc), 's': <Severity.ERROR: 500>}",
+                r#"{"t":"2025-09-15T00:00:00.000000Z","s":"<Severity.ERROR: 500>"}"#,
+            ),
             ("{'e': Money(1, unit='x')}", r#"{"e":"Money(1, unit='x')"}"#),
             ("{1: b'x\\xe9', 's': {'a', 'b'}, 'n': nan}", r#"{"1":"xé","s":["a","b"],"n":null}"#),
         ] {

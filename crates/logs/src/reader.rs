@@ -129,7 +129,7 @@ impl<'s, R: Read> Reader<'s, R> {
             Held::Nothing => self.rows.text(&lossy(&bytes[..end]), self.window.line()),
             Held::NoJson => return Ok(false),
         }
-        self.window.consume(end + 1);
+        self.window.consume_line(end);
         Ok(true)
     }
 
@@ -149,9 +149,24 @@ impl<'s, R: Read> Reader<'s, R> {
             Found::More => {
                 self.salvage = true;
                 self.skipped("a JSON document begins here and is cut off; rows inside it are read one by one");
-                self.text_line()
+                if memchr::memchr(b'\n', self.window.bytes()).is_none() { self.cut_line() } else { self.text_line() }
             }
         }
+    }
+
+    /// The rest of the input, one line that is a cut document: the rows of each array in it.
+    fn cut_line(&mut self) -> Result<(), ReadError> {
+        let mut any = false;
+        while let Some(found) = memchr::memmem::find(self.window.bytes(), b"[{") {
+            self.window.consume(found);
+            self.array(0)?;
+            any = true;
+        }
+        if !any {
+            return self.text_line();
+        }
+        self.window.consume(usize::MAX);
+        Ok(())
     }
 
     /// The end of the value that begins at `at`, as an offset from the window's start.
@@ -161,7 +176,10 @@ impl<'s, R: Read> Reader<'s, R> {
             match scan.advance(&self.window.bytes()[at..]) {
                 Found::End(length) => return Ok(Found::End(at + length)),
                 Found::More if self.window.bytes().len() - at > self.max_document => {
-                    return Err(ReadError::DocumentTooLarge { line: self.window.line(), limit: self.max_document as u64 });
+                    return Err(ReadError::DocumentTooLarge {
+                        line: self.window.line(),
+                        limit: self.max_document as u64,
+                    });
                 }
                 Found::More => {
                     if !self.window.more()? {
@@ -259,18 +277,20 @@ impl<'s, R: Read> Reader<'s, R> {
                 Ok(false)
             }
             Found::Broken(reason) => {
-                self.skipped(format!("an element of the array is broken ({reason}); reading goes on at the next one"));
-                // An array on one line may stand in a log: what follows that line is not in it.
+                self.skipped(format!("an element of the array is broken ({reason}); kept as text"));
                 if self.window.line() == first_line {
                     return self.resume_on_line(first_key);
                 }
-                self.window.consume(1);
-                self.resume(first_key)
+                // Line by line from here: rows are found there too, and what is no row is not lost.
+                self.salvage = true;
+                self.text_line()?;
+                Ok(false)
             }
         }
     }
 
-    /// Goes to the next element on this line, or behind the line.
+    /// Goes to the next element on this line, by the key with which elements of one export begin, or
+    /// behind the line: an array on one line may stand in a log, what follows it is not in it.
     fn resume_on_line(&mut self, first_key: &[u8]) -> Result<bool, ReadError> {
         let number = self.window.line();
         let line_break = self.window.line_break(self.max_document)?;
@@ -290,23 +310,6 @@ impl<'s, R: Read> Reader<'s, R> {
         }
     }
 
-    /// Goes to the next element that begins like the first one; elements of one export do.
-    fn resume(&mut self, first_key: &[u8]) -> Result<bool, ReadError> {
-        let first_key = if first_key.is_empty() { b"\n" } else { first_key };
-        loop {
-            if let Some(found) = memchr::memmem::find(self.window.bytes(), first_key) {
-                self.window.consume(found);
-                return Ok(true);
-            }
-            let searched = self.window.bytes().len().saturating_sub(first_key.len());
-            self.window.consume(searched);
-            if !self.window.more()? {
-                self.window.consume(usize::MAX);
-                return Ok(false);
-            }
-        }
-    }
-
     fn text_line(&mut self) -> Result<(), ReadError> {
         self.after_value = false;
         let line_break = self.window.line_break(MAX_LINE)?;
@@ -319,7 +322,7 @@ impl<'s, R: Read> Reader<'s, R> {
             self.rows.lines.line(line, number, &mut self.rows.out);
         }
         if line_break == Some(end) {
-            self.window.consume(end + 1);
+            self.window.consume_line(end);
             return Ok(());
         }
         self.window.consume(end);
@@ -370,7 +373,11 @@ impl Rows<'_> {
             return Held::Nothing;
         }
         let repaired = repair(text);
-        if self.entries.rows(Value(&repaired), &Doc::new(&repaired, number), &base, &mut self.out) { Held::Rows } else { Held::NoJson }
+        if self.entries.rows(Value(&repaired), &Doc::new(&repaired, number), &base, &mut self.out) {
+            Held::Rows
+        } else {
+            Held::NoJson
+        }
     }
 
     /// Reads text line by line.
@@ -397,7 +404,7 @@ impl Rows<'_> {
     /// Hands on what waits for its end.
     fn finish(mut self) -> crate::Summary {
         self.lines.cri.flush(&mut self.out);
-        self.entries.docker.flush(&mut self.out);
+        self.entries.flush(&mut self.out);
         self.out.summary
     }
 }

@@ -167,7 +167,14 @@ mod tests {
 
     #[test]
     fn stops_at_the_first_thing_that_is_not_json() {
-        for text in ["{ code: 'ECONNREFUSED',", "{\"a\": 1\n{\"b\": 2}", "{\"a\": \"cut\n", "[2026-11-22 05:59", "{]", "{\"a\" \"b\"}"] {
+        for text in [
+            "{ code: 'ECONNREFUSED',",
+            "{\"a\": 1\n{\"b\": 2}",
+            "{\"a\": \"cut\n",
+            "[2026-11-22 05:59",
+            "{]",
+            "{\"a\" \"b\"}",
+        ] {
             assert!(matches!(scan(text), Found::Broken(_)), "{text}");
         }
         assert!(matches!(scan(&"[".repeat(200)), Found::Broken(_)));

@@ -200,7 +200,11 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_named() {
-        for (bytes, what) in [(&[0x28, 0xb5, 0x2f, 0xfd, 0][..], "zstd"), (b"PK\x03\x04....", "zip"), (&[1, 2, 3, 255, 254, 200, 1, 1][..], "binary")] {
+        for (bytes, what) in [
+            (&[0x28, 0xb5, 0x2f, 0xfd, 0][..], "zstd"),
+            (b"PK\x03\x04....", "zip"),
+            (&[1, 2, 3, 255, 254, 200, 1, 1][..], "binary"),
+        ] {
             let error = text(bytes).expect_err(what);
             assert!(error.to_string().contains(what), "{error}");
         }

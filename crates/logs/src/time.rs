@@ -367,9 +367,25 @@ impl Cursor<'_> {
 
     fn abbreviation(&mut self) -> Option<i32> {
         const ZONES: &[(&str, i32)] = &[
-            ("UTC", 0), ("GMT", 0), ("EST", -5), ("EDT", -4), ("CDT", -5), ("MST", -7), ("MDT", -6), ("PST", -8),
-            ("PDT", -7), ("WET", 0), ("CET", 1), ("CEST", 2), ("EET", 2), ("EEST", 3), ("MSK", 3), ("JST", 9),
-            ("KST", 9), ("AEST", 10), ("AEDT", 11),
+            ("UTC", 0),
+            ("GMT", 0),
+            ("EST", -5),
+            ("EDT", -4),
+            ("CDT", -5),
+            ("MST", -7),
+            ("MDT", -6),
+            ("PST", -8),
+            ("PDT", -7),
+            ("WET", 0),
+            ("CET", 1),
+            ("CEST", 2),
+            ("EET", 2),
+            ("EEST", 3),
+            ("MSK", 3),
+            ("JST", 9),
+            ("KST", 9),
+            ("AEST", 10),
+            ("AEDT", 11),
         ];
         let rest = &self.bytes[self.at..];
         let length = rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
@@ -444,7 +460,20 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_stamp_is_none() {
-        for text in ["", "1", "2026", "2026-13-22 06:00:00", "2026-11-22", "10.0.0.1:5432", "12:30: x", "[2026", "Novel 22 06:00:00", "22 nodes", "2026-11-22T06:00:00Zulu", "é2026"] {
+        for text in [
+            "",
+            "1",
+            "2026",
+            "2026-13-22 06:00:00",
+            "2026-11-22",
+            "10.0.0.1:5432",
+            "12:30: x",
+            "[2026",
+            "Novel 22 06:00:00",
+            "22 nodes",
+            "2026-11-22T06:00:00Zulu",
+            "é2026",
+        ] {
             assert_eq!(utc(text), None, "{text}");
         }
     }
@@ -466,7 +495,9 @@ mod tests {
 
     #[test]
     fn counts_since_1970_tell_their_unit_by_their_size() {
-        for text in ["1795327200", "1795327200.0", "1795327200000", "1795327200000000", "1795327200000000000", "1.7953272e9"] {
+        for text in
+            ["1795327200", "1795327200.0", "1795327200000", "1795327200000000", "1795327200000000000", "1.7953272e9"]
+        {
             assert_eq!(epoch(text).map(|t| t.to_string()).as_deref(), Some("2026-11-22T06:00:00Z"), "{text}");
         }
         assert_eq!(epoch("1795327200.25").map(|t| t.to_string()).as_deref(), Some("2026-11-22T06:00:00.25Z"));

@@ -88,6 +88,15 @@ impl<R: Read> Window<R> {
         self.consumed += count as u64;
     }
 
+    /// Steps over a line of `length` bytes and its line break.
+    pub(crate) fn consume_line(&mut self, length: usize) {
+        let whole = self.start + length < self.end;
+        self.line = self.line.saturating_add(u32::from(whole));
+        let count = length + usize::from(whole);
+        self.start += count;
+        self.consumed += count as u64;
+    }
+
     /// Offset of the next line break, reading on up to `limit` bytes; nothing when the input ends
     /// before it or the limit is reached (then more than `limit` bytes are there).
     pub(crate) fn line_break(&mut self, limit: usize) -> Result<Option<usize>> {
@@ -130,7 +139,7 @@ mod tests {
         let mut lines = Vec::new();
         while let Some(end) = window.line_break(100)? {
             lines.push((window.line(), String::from_utf8_lossy(&window.bytes()[..end]).into_owned()));
-            window.consume(end + 1);
+            window.consume_line(end);
         }
         assert_eq!(lines, [(1, "one".to_owned()), (2, "two".to_owned()), (3, String::new())]);
         assert_eq!((window.line(), window.bytes(), window.consumed()), (4, &b"last"[..], 9));

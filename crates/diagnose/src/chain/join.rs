@@ -37,7 +37,8 @@ pub struct Block {
 pub enum Kind {
     /// One ordinary line.
     Single,
-    /// A failure text, usually of several lines.
+    /// A failure text, usually of several lines. [`parse`](super::parse) may still find that
+    /// nothing failed: warnings and thread dumps are printed alike.
     Failure(Language),
 }
 
@@ -59,6 +60,8 @@ pub(super) enum Head {
     Here,
     /// The last row that named an error, or else the row before.
     Title,
+    /// Like [`Head::Title`], and a blank row may stand between.
+    Paragraph,
     /// The row before is a function's name; its message may stand before that.
     Function,
 }
@@ -212,6 +215,7 @@ impl<'l, 't> Joiner<'l, 't> {
             Head::Here => None,
             Head::Title if row.columned() => self.title,
             Head::Title => self.title.or(before(1)),
+            Head::Paragraph => self.title.or(before(1)).or(before(2)),
             Head::Function => self.title.or(before(2)).or(before(1)),
         };
         let Some(first) = first else { return at };

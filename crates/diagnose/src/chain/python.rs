@@ -425,18 +425,18 @@ fn place(file: &str) -> Place {
     {
         return Place::ThirdParty;
     }
-    let bin = ["/usr/local/bin/", "/usr/bin/", "/opt/venv/bin/"];
+    // The scripts that pip installs beside the interpreter have no extension.
+    let script = file.contains("/bin/") && !file.ends_with(".py");
     let library = contains_any(
         file,
         &[
             "/lib/python3.",
             "/lib/python2.",
-            "\\Lib\\",
             "/lib64/python3.",
+            "\\Lib\\",
         ],
     );
-    if library || file.starts_with('<') || starts_with_any(file, &bin) || file.contains("venv/bin/")
-    {
+    if library || script || file.starts_with('<') {
         return Place::Runtime;
     }
     Place::Application

@@ -39,7 +39,7 @@ pub(super) fn start(row: &Row) -> Option<Start> {
         return Start::here(joiner(if old { State::Notes } else { State::First }));
     }
     if text == "Caused by:" && !row.columned() {
-        return Start::from(Head::Title, joiner(State::List));
+        return Start::from(Head::Paragraph, joiner(State::List));
     }
     if text == "Error:" {
         return Start::here(joiner(State::Report));
@@ -87,7 +87,7 @@ impl Grow for Joiner {
             {
                 Some(State::Notes)
             }
-            _ if matches!(text, "stack backtrace:" | "Stack backtrace:") => Some(State::Backtrace),
+            _ if is_backtrace(text) => Some(State::Backtrace),
             State::First if row.fresh || panicked(row.text).is_some() => None,
             State::First => Some(State::Message),
             State::Message if row.fresh || panicked(row.text).is_some() => None,
@@ -98,7 +98,9 @@ impl Grow for Joiner {
                 Some(State::Backtrace)
             }
             State::Backtrace => None,
-            State::List | State::Report if is_heading(text) => Some(State::List),
+            State::List | State::Report if text == "Caused by:" || is_heading(text) => {
+                Some(State::List)
+            }
             State::List if row.indent() > 0 && !row.fresh => Some(State::List),
             State::Report => numbered(row.text).map(|_| State::List),
             State::List => None,
@@ -117,8 +119,18 @@ impl Grow for Joiner {
     }
 }
 
+/// What a list of errors begins with.
+fn is_list(text: &str) -> bool {
+    matches!(text, "Caused by:" | "Error:")
+}
+
+fn is_backtrace(text: &str) -> bool {
+    matches!(text, "stack backtrace:" | "Stack backtrace:")
+}
+
+/// What stands in a report between its lists.
 fn is_heading(text: &str) -> bool {
-    matches!(text, "Caused by:" | "Location:" | "Suggestion:")
+    matches!(text, "Location:" | "Suggestion:")
         || contains_any(text, &["━━ BACKTRACE ━━", "Backtrace omitted."])
 }
 
@@ -127,9 +139,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     if rows.iter().any(|row| panicked(row.text).is_some()) {
         return panic(rows);
     }
-    let listed = rows
-        .iter()
-        .any(|row| matches!(row.trimmed, "Caused by:" | "Error:"));
+    let listed = rows.iter().any(|row| is_list(row.trimmed));
     if listed {
         report(rows)
     } else {
@@ -181,55 +191,48 @@ fn new_form(rows: &[Row], at: usize, rest: &str) -> Link {
 
 /// `Error: outer`, then the numbered causes; or color-eyre's list that begins with the outermost.
 fn report(rows: &[Row]) -> Option<Chain> {
-    let mut links: Vec<Link> = Vec::new();
-    let mut listing = false;
-    let mut ended = false;
-    for (at, row) in rows.iter().enumerate() {
-        let text = row.trimmed;
-        if matches!(text, "Location:" | "Stack backtrace:" | "Suggestion:")
-            || is_heading(text) && text != "Caused by:"
-        {
-            ended = true;
-        }
-        if text.is_empty() || ended {
-            continue;
-        }
-        if matches!(text, "Caused by:" | "Error:") {
-            listing = true;
-        } else if let Some((_, message)) = numbered(row.text).filter(|_| listing) {
-            links.push(Link::new("", message, at..at + 1));
-        } else if listing
-            && links.len() < 2
-            && links.last().is_none_or(|link| link.lines.end <= at)
-            && unnumbered(rows, at)
-        {
-            links.push(Link::new("", text, at..at + 1));
-        } else if links.is_empty() {
-            links.push(Link::new(
-                "",
-                text.trim_start_matches("Error: "),
-                at..at + 1,
-            ));
-        } else if let Some(link) = links.last_mut() {
-            link.go_on(at, row.text);
+    let heading = rows.iter().position(|row| is_list(row.trimmed))?;
+    let mut links = Vec::new();
+    if rows[heading].trimmed == "Caused by:" {
+        links.extend(outermost(rows, heading));
+    }
+    let headed = rows[heading].trimmed == "Error:" || !links.is_empty();
+    let after = |row: &Row| is_heading(row.trimmed) || is_backtrace(row.trimmed);
+    let list = rows.iter().enumerate().skip(heading + 1);
+    let list = list.take_while(|(_, row)| !after(row));
+    for (step, (at, row)) in list.filter(|(_, row)| !row.blank()).enumerate() {
+        match (numbered(row.text), links.last_mut()) {
+            (Some((_, message)), _) => links.push(Link::new("", message, at..at + 1)),
+            (None, Some(link)) if step > 0 => link.go_on(at, row.text),
+            // A single cause has no number.
+            (None, _) => links.push(Link::new("", row.trimmed, at..at + 1)),
         }
     }
-    let last = links.len().saturating_sub(1);
     for (at, link) in links.iter_mut().enumerate().skip(1) {
         link.outer = Some(at - 1);
         link.relation = Some(Relation::CausedBy);
     }
-    let headed = rows.iter().position(|row| row.trimmed == "Caused by:") != Some(0);
-    if let Some(link) = links.get_mut(last) {
-        calls(rows, link);
-        location(rows, link);
+    if let Some(root) = links.last_mut() {
+        calls(rows, root);
+        location(rows, root);
     }
     Chain::new(Language::Rust, links, !headed)
 }
 
-/// A single cause stands below the heading without a number.
-fn unnumbered(rows: &[Row], at: usize) -> bool {
-    at > 0 && rows[at - 1].trimmed == "Caused by:"
+/// What stands above `Caused by:`, from the last row that begins with `Error: ` on; without one,
+/// the row above.
+fn outermost(rows: &[Row], heading: usize) -> Option<Link> {
+    let spoken = |at: &usize| !rows[*at].blank();
+    let above = || (0..heading).rev().filter(spoken);
+    let first = above()
+        .find(|at| rows[*at].trimmed.starts_with("Error: "))
+        .or_else(|| above().next())?;
+    let message = rows[first].trimmed.trim_start_matches("Error: ");
+    let mut link = Link::new("", message, first..first + 1);
+    for (at, row) in rows.iter().enumerate().take(heading).skip(first + 1) {
+        link.go_on(at, row.text);
+    }
+    Some(link)
 }
 
 /// eyre's `Location:` and the position below it.
@@ -255,9 +258,7 @@ fn backtrace_only(rows: &[Row]) -> Option<Chain> {
 
 /// The calls of a backtrace, innermost first.
 fn calls(rows: &[Row], link: &mut Link) {
-    let begin = rows
-        .iter()
-        .position(|row| matches!(row.trimmed, "stack backtrace:" | "Stack backtrace:"));
+    let begin = rows.iter().position(|row| is_backtrace(row.trimmed));
     for (at, row) in rows
         .iter()
         .enumerate()

@@ -60,6 +60,85 @@ fn proxy_socket(text: &str) -> Option<String> {
     (path.len() > "/cloudsql/".len()).then(|| path.to_owned())
 }
 
+/// A refusal whose words name no peer: the frames, the port, or the only dependency that is
+/// configured tell whose it is.
+pub fn peer_of_refusal(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if !matches!(finding.key.as_str(), "db_connection_refused" | "redis_connection_refused" | "broker_down") {
+        return;
+    }
+    let port = finding.culprit.rsplit(':').next().and_then(|p| p.parse::<u16>().ok());
+    let by_port = port.and_then(|port| context.catalogue.component_of_port(port)).map(str::to_owned);
+    let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
+    let by_frames = failure.and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
+    let own = finding.component.clone().filter(|c| !matches!(c.as_str(), "tcp" | "network"));
+    let near = || context.reading.attempt.targets.iter().find_map(|t| t.component.clone());
+    let Some(component) = by_port.or(own).or(by_frames).or_else(near) else { return };
+    let key = match component.as_str() {
+        "redis" => "redis_connection_refused",
+        "rabbitmq" | "kafka" | "nats" => "broker_down",
+        "postgres" | "mysql" | "mongo" | "mssql" | "pgbouncer" => "db_connection_refused",
+        _ => return,
+    };
+    finding.component = Some(component.clone());
+    if key != finding.key.as_str() {
+        let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+        let culprit = if default { context.catalogue.causes().iter().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone()) } else { None };
+        finding.becomes(key, culprit, &format!("the peer is {component}"), 0.0, context.catalogue);
+    }
+}
+
+/// People know names, not addresses: a name with the same port that the program or its settings
+/// give is named beside the address.
+pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let Some((host, port)) = finding.culprit.rsplit_once(':') else { return };
+    let address = host.parse::<std::net::IpAddr>().is_ok();
+    let Ok(port) = port.parse::<u16>() else { return };
+    if !address || is_loopback_host(host) {
+        return;
+    }
+    let named = |name: &str| name.rsplit_once(':').is_some_and(|(h, p)| h.parse::<std::net::IpAddr>().is_err() && p == port.to_string());
+    let said = context.reading.attempt.targets.iter().map(|t| t.name.clone()).find(|name| named(name));
+    let set = || {
+        context.facts.env.values().find_map(|value| {
+            let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && h.contains('.') | value.contains("://"))?;
+            let same = port_after(value, &host).or(finding.component.as_deref().and_then(|c| default_port(c, value)))? == port;
+            same.then(|| format!("{host}:{port}"))
+        })
+    };
+    if let Some(name) = said.or_else(set) {
+        finding.culprit = format!("{name} ({host})");
+    }
+}
+
+/// The port that a URL without one means.
+fn default_port(component: &str, value: &str) -> Option<u16> {
+    let of = |scheme: &str| value.contains(scheme);
+    match component {
+        "postgres" if of("postgres") || of("host=") => Some(5432),
+        "redis" if of("redis") => Some(6379),
+        "mysql" if of("mysql") => Some(3306),
+        "rabbitmq" if of("amqp") => Some(5672),
+        _ => None,
+    }
+}
+
+/// A pooler waits for a database that its own output says it cannot reach.
+pub fn behind_pooler(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if !matches!(finding.key.as_str(), "query_wait_timeout" | "pool_exhausted" | "server_closed_connection" | "startup_exception") {
+        return;
+    }
+    let told = context.companions.iter().find(|c| {
+        c.keys.iter().any(|k| k.as_str() == "db_down_behind_pooler") || (c.says.contains("connect failed") && c.says.contains("closing because"))
+    });
+    let Some(companion) = told else { return };
+    let target = crate::address::host_ports(&companion.says).into_iter().last().map(|(host, port)| format!("{host}:{port}"));
+    finding.becomes("db_down_behind_pooler", target, "the pooler's own output says that it cannot reach the database", 1.5, context.catalogue);
+    finding.cite(Cited::Log(companion.at.clone(), None), Supports::Cause);
+}
+
 /// Nothing listens where a sidecar should.
 pub fn sidecar_target(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };

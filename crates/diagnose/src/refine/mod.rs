@@ -71,13 +71,17 @@ type Refinement = fn(&mut Option<Finding>, &Context);
 /// is stronger than what is known of the end.
 const REFINEMENTS: &[Refinement] = &[
     address::socket_behind_proxy,
+    address::peer_of_refusal,
+    address::behind_pooler,
     address::sidecar_target,
     address::server_beside_it,
     address::wrong_address,
     address::misspelt_name,
     address::named_target,
+    address::name_of_address,
     address::configuring_variable,
     values::whitespace,
+    values::variable_of_value,
     values::named_place,
     values::own_port,
     values::named_variable,

@@ -65,6 +65,35 @@ fn broken_quote(message: &str) -> Option<String> {
     None
 }
 
+/// A value is at fault, and the words repeat it: names the variable that carries it. Where they do not
+/// even repeat it, the only setting that looks like a broken number is meant.
+pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if !matches!(finding.key.as_str(), "invalid_env_value" | "malformed_url" | "whitespace_in_value" | "wrong_socket_path") {
+        return;
+    }
+    let names = |name: &String| finding.culprit.contains(name.as_str());
+    if context.facts.env.is_empty() || context.facts.env.keys().any(names) {
+        return;
+    }
+    let says = finding.event.and_then(|event| context.reading.matched(event)).map(|m| m.says.as_str()).unwrap_or("");
+    let repeated = |value: &str| value.len() >= 2 && value != "***" && (finding.culprit == *value || says.contains(&format!("{value}\"")) || says.contains(&format!("{value}'")) || (value.len() >= 8 && says.contains(value)));
+    let host = |value: &str| crate::address::host_of(value).filter(|_| value.contains("://")).is_some_and(|h| says.contains(&h));
+    let broken = |value: &str| value.starts_with(|c: char| c.is_ascii_digit()) && value.parse::<f64>().is_err() && !value.contains("://");
+    let parses = ["invalid digit", "ParseInt", "ParseFloat", "invalid float", "could not convert", "invalid literal", "NumberFormat", "parsing"].iter().any(|w| says.contains(w));
+    let by_value = context.facts.env.iter().find(|(_, v)| repeated(v)).or_else(|| context.facts.env.iter().find(|(_, v)| finding.key.as_str() == "malformed_url" && host(v)));
+    let by_look = || {
+        let mut looks = context.facts.env.iter().filter(|(_, v)| parses && broken(v));
+        looks.next().filter(|_| looks.next().is_none())
+    };
+    let Some((name, _)) = by_value.or_else(by_look) else { return };
+    let name = name.clone();
+    finding.culprit = name.clone();
+    if let Some(cited) = context.fact(&format!("env.{name}")) {
+        finding.cite(cited, Supports::Cause);
+    }
+}
+
 /// Nothing names the place: the deepest frame of the program's own code does.
 pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };

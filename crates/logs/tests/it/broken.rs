@@ -36,8 +36,20 @@ fn a_broken_element_costs_only_itself() {
     let mut rows = entries(5);
     rows[2] = rows[2].replace("\"textPayload\":", "\"textPayload\"");
     let (kept, _) = read(format!("[\n{}\n]\n", rows.join(",\n")));
-    assert_eq!(kept.texts(), ["row 0", "row 1", "row 3", "row 4"]);
+    let broken = format!("{},", rows[2]);
+    assert_eq!(kept.texts(), ["row 0", "row 1", &broken, "row 3", "row 4"]);
     assert_eq!(kept.skipped.iter().map(|s| s.line).collect::<Vec<_>>(), [4]);
+    // On one line nothing but the broken element is left out.
+    let (kept, _) = read(format!("[{}]", rows.join(",")));
+    assert_eq!(kept.texts(), ["row 0", "row 1", "row 3", "row 4"]);
+}
+
+/// A program printed a list and another one wrote between its lines.
+#[test]
+fn an_interrupted_list_does_not_swallow_the_log() {
+    let (kept, _) = read("[\n{\"id\": 1},\nINFO:     between\n{\"id\": 2}\n]\nINFO:     after\n");
+    let texts = kept.texts();
+    assert!(texts.contains(&"INFO:     between") && texts.contains(&"INFO:     after"), "{texts:?}");
 }
 
 /// A program may print lists; what follows them is still its log.
@@ -73,6 +85,16 @@ fn a_cut_wrapper_gives_the_rows_in_it() {
     let (kept, _) = read(&text);
     assert_eq!(kept.texts(), ["row 0", "row 1", "row 2"]);
     assert_eq!(kept.skipped.len(), 1);
+    let rows = entries(4);
+    let text = format!(
+        "{{\"logs_by_severity\":{{\"ERROR\":[{},{}],\"INFO\":[{},{}",
+        rows[0],
+        rows[1],
+        rows[2],
+        &rows[3][..50]
+    );
+    let (kept, _) = read(&text);
+    assert_eq!(kept.texts(), ["row 0", "row 1", "row 2"]);
 }
 
 #[test]
@@ -120,7 +142,9 @@ fn a_cut_archive_gives_what_it_held() {
 
 #[test]
 fn what_is_no_log_is_refused_with_a_way_on() {
-    for (bytes, word) in [(&b"\x28\xb5\x2f\xfd...."[..], "zstd"), (b"\x7fELF\x02\x01\x01", "a program"), (b"PK\x03\x04rest", "zip")] {
+    for (bytes, word) in
+        [(&b"\x28\xb5\x2f\xfd...."[..], "zstd"), (b"\x7fELF\x02\x01\x01", "a program"), (b"PK\x03\x04rest", "zip")]
+    {
         let error = read_with(bytes, &Options::default()).map(|_| ()).expect_err(word);
         assert!(matches!(error, ReadError::NotText { .. }));
         let text = error.to_string();

@@ -15,7 +15,9 @@ fn logs() -> Vec<PathBuf> {
         let cases = std::fs::read_dir(corpus.join(part)).into_iter().flatten().flatten();
         for case in cases {
             let files = std::fs::read_dir(case.path()).into_iter().flatten().flatten().map(|file| file.path());
-            found.extend(files.filter(|file| file.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("logs"))));
+            found.extend(
+                files.filter(|file| file.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("logs"))),
+            );
         }
     }
     found.sort();
@@ -62,7 +64,8 @@ pub fn stands(record: &Record, nth: usize, lines: &[&str]) -> bool {
 /// All records must stand where they say; returns how many do not, with the first as an example.
 pub fn misplaced(kept: &Kept, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.split('\n').collect();
-    let wrong = kept.records.iter().filter(|record| !(0..record.text.lines().count()).all(|nth| stands(record, nth, &lines)));
+    let wrong =
+        kept.records.iter().filter(|record| !(0..record.text.lines().count()).all(|nth| stands(record, nth, &lines)));
     wrong.map(|record| format!("line {}: {}", record.line, record.text)).collect()
 }
 

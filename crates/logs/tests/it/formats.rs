@@ -81,7 +81,9 @@ fn the_same_entry_in_every_wrapping() {
 
 #[test]
 fn documents_behind_one_another() {
-    let entry = |n: u32| format!("{{\"insertId\":\"{n}\",\"timestamp\":\"2026-11-22T06:00:0{n}Z\",\"textPayload\":\"row {n}\"}}");
+    let entry = |n: u32| {
+        format!("{{\"insertId\":\"{n}\",\"timestamp\":\"2026-11-22T06:00:0{n}Z\",\"textPayload\":\"row {n}\"}}")
+    };
     let pretty = |n: u32| entry(n).replace(',', ",\n").replace('{', "{\n");
     let (kept, _) = read([entry(1), entry(2)].concat());
     assert_eq!(kept.texts(), ["row 1", "row 2"]);
@@ -102,7 +104,10 @@ fn a_pretty_printed_payload_knows_the_lines_of_its_parts() {
 #[test]
 fn rows_without_payload_are_counted_not_guessed() {
     let bare = r#"{"timestamp":"2026-11-22T06:00:00Z","severity":"ERROR","insert_id":"1","resource":{"type":"cloud_run_revision","labels":{}}}"#;
-    for text in [bare.to_owned(), bare.replace("\"insert_id\"", "\"json_payload\":{\"message\":\"No message content\"},\"insert_id\"")] {
+    for text in [
+        bare.to_owned(),
+        bare.replace("\"insert_id\"", "\"json_payload\":{\"message\":\"No message content\"},\"insert_id\""),
+    ] {
         let (kept, summary) = read(&text);
         assert_eq!(summary.without_payload, 1, "{text}");
         assert!(kept.records[0].detail.empty_payload && kept.records[0].text.is_empty());
@@ -133,7 +138,11 @@ fn kubernetes_engine_entries() {
     assert_eq!(record.origin.instance.as_deref(), Some("orders-7d9c5b7c6b-x2x4z"));
     assert_eq!(record.origin.revision.as_deref(), Some("orders-7d9c5b7c6b"));
     assert_eq!((record.origin.container.as_deref(), record.origin.environment.as_deref()), (Some("app"), Some("shop")));
-    let event = one(&entry("events", "WARNING", r#""jsonPayload":{"kind":"Event","message":"Back-off restarting failed container","reason":"BackOff"}"#));
+    let event = one(&entry(
+        "events",
+        "WARNING",
+        r#""jsonPayload":{"kind":"Event","message":"Back-off restarting failed container","reason":"BackOff"}"#,
+    ));
     assert_eq!((event.stream, event.severity), (Stream::Platform, Some(Severity::Warning)));
 }
 
@@ -153,12 +162,28 @@ fn kubelet_lines_are_joined() {
 
 #[test]
 fn docker_lines_are_joined() {
-    let row = |log: &str, at: &str| format!("{{\"log\":\"{log}\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:00:{at}Z\"}}\n");
-    let (kept, _) = read([row("one ", "00.1"), row("two ", "00.1"), row("three\\n", "00.1"), row("last words", "00.2"), row("next start\\n", "09")].concat());
+    let row = |log: &str, at: &str| {
+        format!("{{\"log\":\"{log}\",\"stream\":\"stdout\",\"time\":\"2026-11-22T06:00:{at}Z\"}}\n")
+    };
+    let (kept, _) = read(
+        [
+            row("one ", "00.1"),
+            row("two ", "00.1"),
+            row("three\\n", "00.1"),
+            row("last words", "00.2"),
+            row("next start\\n", "09"),
+        ]
+        .concat(),
+    );
     assert_eq!(kept.texts(), ["one two three", "last words", "next start"]);
     assert_eq!(kept.skipped, []);
-    // Shippers keep the shape and drop the line break.
-    let (kept, summary) = read(r#"{"log":"one","stream":"stdout","time":"2026-11-22T06:00:00Z","kubernetes":{"pod_name":"orders-7d9c5b7c6b-x2x4z","container_name":"app","namespace_name":"shop"}}"#);
+    // A tool that rewrote the file may have dropped every line break.
+    let (kept, _) = read([row("one", "00.1"), row("two", "00.1")].concat());
+    assert_eq!(kept.texts(), ["one", "two"]);
+    // Shippers add to the shape.
+    let (kept, summary) = read(
+        r#"{"log":"one","stream":"stdout","time":"2026-11-22T06:00:00Z","kubernetes":{"pod_name":"orders-7d9c5b7c6b-x2x4z","container_name":"app","namespace_name":"shop"}}"#,
+    );
     assert_eq!(summary.formats.get("docker-json"), Some(&1));
     assert_eq!(kept.records[0].origin.service.as_deref(), Some("orders"));
 }
@@ -167,8 +192,20 @@ fn docker_lines_are_joined() {
 fn kubectl_stern_and_compose_prefixes() {
     for (text, format, instance, service, said) in [
         ("2026-11-22T06:00:00.123456789Z   File \"a.py\"", "kubectl-timestamps", None, None, "  File \"a.py\""),
-        ("[pod/orders-7d9c5b7c6b-x2x4z/app] [boot] up", "kubectl-prefix", Some("orders-7d9c5b7c6b-x2x4z"), Some("orders"), "[boot] up"),
-        ("[pod/orders-0/app] 2026-11-22T06:00:00.123456789Z up", "kubectl-prefix", Some("orders-0"), Some("orders"), "up"),
+        (
+            "[pod/orders-7d9c5b7c6b-x2x4z/app] [boot] up",
+            "kubectl-prefix",
+            Some("orders-7d9c5b7c6b-x2x4z"),
+            Some("orders"),
+            "[boot] up",
+        ),
+        (
+            "[pod/orders-0/app] 2026-11-22T06:00:00.123456789Z up",
+            "kubectl-prefix",
+            Some("orders-0"),
+            Some("orders"),
+            "up",
+        ),
         ("orders-7d9c5b7c6b-x2x4z app up", "stern", Some("orders-7d9c5b7c6b-x2x4z"), Some("orders"), "up"),
         ("app-1        | INFO:     up", "docker-compose", Some("app-1"), Some("app"), "INFO:     up"),
         ("\u{1b}[36mapp-1  | \u{1b}[0m  indented", "docker-compose", Some("app-1"), Some("app"), "  indented"),
@@ -179,7 +216,11 @@ fn kubectl_stern_and_compose_prefixes() {
         let (kept, summary) = read(text);
         let record = &kept.records[0];
         assert_eq!(summary.formats.keys().copied().collect::<Vec<_>>(), [format], "{text}");
-        assert_eq!((record.origin.instance.as_deref(), record.origin.service.as_deref()), (instance, service), "{text}");
+        assert_eq!(
+            (record.origin.instance.as_deref(), record.origin.service.as_deref()),
+            (instance, service),
+            "{text}"
+        );
         assert_eq!(record.text, said, "{text}");
         if text.contains(".123456789Z") {
             assert_eq!(time(record), envelope("2026-11-22T06:00:00.123456789Z"), "{text}");
@@ -192,13 +233,17 @@ fn kubectl_stern_and_compose_prefixes() {
 #[test]
 fn journal_entries() {
     let row = |fields: &str| format!("{{\"__REALTIME_TIMESTAMP\":\"1795327200123456\",\"_BOOT_ID\":\"b\",{fields}}}");
-    let printed = one(&row(r#""_TRANSPORT":"stdout","PRIORITY":"6","_PID":"737","_SYSTEMD_UNIT":"orders.service","_SYSTEMD_INVOCATION_ID":"i1","MESSAGE":"starting""#));
+    let printed = one(&row(
+        r#""_TRANSPORT":"stdout","PRIORITY":"6","_PID":"737","_SYSTEMD_UNIT":"orders.service","_SYSTEMD_INVOCATION_ID":"i1","MESSAGE":"starting""#,
+    ));
     assert_eq!(time(&printed), envelope("2026-11-22T06:00:00.123456Z"));
     assert_eq!((printed.origin.service.as_deref(), printed.origin.instance.as_deref()), (Some("orders"), Some("i1")));
     assert_eq!((printed.origin.pid, printed.severity), (Some(737), None));
     let bytes = one(&row(r#""PRIORITY":"3","MESSAGE":[27,91,51,49,109,101,114,114,27,91,48,109]"#));
     assert_eq!((bytes.text.as_str(), bytes.severity), ("err", Some(Severity::Error)));
-    let systemd = one(&row(r#""_TRANSPORT":"journal","SYSLOG_IDENTIFIER":"systemd","_PID":"1","PRIORITY":"5","UNIT":"orders.service","INVOCATION_ID":"i1","MESSAGE":"orders.service: Failed with result 'exit-code'.""#));
+    let systemd = one(&row(
+        r#""_TRANSPORT":"journal","SYSLOG_IDENTIFIER":"systemd","_PID":"1","PRIORITY":"5","UNIT":"orders.service","INVOCATION_ID":"i1","MESSAGE":"orders.service: Failed with result 'exit-code'.""#,
+    ));
     assert_eq!((systemd.stream, systemd.origin.service.as_deref()), (Stream::Platform, Some("orders")));
     assert_eq!(systemd.origin.instance.as_deref(), Some("i1"));
     let (_, summary) = read(row("\"MESSAGE\":null"));
@@ -227,16 +272,29 @@ fn journalctl_text() {
 
 #[test]
 fn cloud_tools() {
-    let (kept, summary) = read("2026-11-22 06:00:00 GET 503 https://x.run.app/health\n2026-11-22 06:00:01 [boot] up\n  continued\n");
+    let (kept, summary) =
+        read("2026-11-22 06:00:00 GET 503 https://x.run.app/health\n2026-11-22 06:00:01 [boot] up\n  continued\n");
     assert_eq!(kept.texts(), ["GET 503 https://x.run.app/health", "[boot] up", "  continued"]);
     assert_eq!(summary.formats.get("gcloud-run"), Some(&2));
     assert_eq!(kept.records[0].detail.request.as_ref().map(|r| r.status), Some(503));
     assert_eq!(time(&kept.records[1]), envelope("2026-11-22T06:00:01Z"));
     let aws = one("2026-11-22T06:00:00.123000+00:00 app/web/0f1e2d3c4b5a6978 up");
     assert_eq!((aws.origin.instance.as_deref(), aws.text.as_str()), (Some("0f1e2d3c4b5a6978"), "up"));
-    let event = one(r#"{"events":[{"timestamp":1795327200123,"ingestionTime":1795327201000,"logStreamName":"app/web/0f1e","message":"{\"level\":\"error\",\"msg\":\"down\"}"}],"nextForwardToken":"f/1"}"#);
+    let event = one(
+        r#"{"events":[{"timestamp":1795327200123,"ingestionTime":1795327201000,"logStreamName":"app/web/0f1e","message":"{\"level\":\"error\",\"msg\":\"down\"}"}],"nextForwardToken":"f/1"}"#,
+    );
     assert_eq!((event.text.as_str(), event.severity), ("down", Some(Severity::Error)));
     assert_eq!(time(&event), envelope("2026-11-22T06:00:00.123Z"));
+    let found = one(
+        r#"{"results":[[{"field":"@timestamp","value":"2026-11-22 06:00:00.123"},{"field":"@message","value":"ERROR: down"},{"field":"@logStream","value":"s"}]],"status":"Complete"}"#,
+    );
+    assert_eq!(
+        (found.text.as_str(), found.severity, found.origin.instance.as_deref()),
+        ("ERROR: down", Some(Severity::Error), Some("s"))
+    );
+    assert_eq!(time(&found), envelope("2026-11-22T06:00:00.123Z"));
+    let loki = one(r#"[{"line":"WARN: slow","timestamp":"1795327200123456789","fields":{"app":"orders"}}]"#);
+    assert_eq!((loki.text.as_str(), loki.severity), ("WARN: slow", Some(Severity::Warning)));
 }
 
 #[test]
@@ -260,7 +318,10 @@ fn program_lines_of_every_kind_in_one_file() {
     assert_eq!(summary.formats.get("logfmt"), Some(&1));
     let severities: Vec<_> = kept.records.iter().map(|record| record.severity).collect();
     use Severity::{Critical, Error, Info};
-    assert_eq!(severities, [None, Some(Info), Some(Info), Some(Critical), Some(Critical), None, None, None, None, None, Some(Error)]);
+    assert_eq!(
+        severities,
+        [None, Some(Info), Some(Info), Some(Critical), Some(Critical), None, None, None, None, None, Some(Error)]
+    );
     let timed: Vec<bool> = kept.records.iter().map(|record| record.at.is_some()).collect();
     assert_eq!(timed, [false, false, true, true, true, false, false, false, false, true, true]);
     assert_eq!(kept.records[4].text, "2026-11-22 06:00:00.123 UTC [12] FATAL:  the database system is starting up");
@@ -281,13 +342,19 @@ fn jiff_offset(hours: i8) -> jiff::tz::Offset {
 fn a_quoted_line_of_a_digest_is_a_line() {
     let text = r#"{"errors":[{"line_number":3,"pattern":"ERROR","log_line":"\u001b[31mERROR\u001b[0m:    Application startup failed"}]}"#;
     let record = one(text);
-    assert_eq!((record.text.as_str(), record.severity), ("ERROR:    Application startup failed", Some(Severity::Error)));
+    assert_eq!(
+        (record.text.as_str(), record.severity),
+        ("ERROR:    Application startup failed", Some(Severity::Error))
+    );
 }
 
 #[test]
 fn printed_settings_are_lines_of_text() {
     let (kept, _) = read("loading\n{\n  \"port\": 8080,\n  \"db\": {\n    \"host\": \"x\"\n  }\n}\nready\n");
-    assert_eq!(kept.texts(), ["loading", "{", "  \"port\": 8080,", "  \"db\": {", "    \"host\": \"x\"", "  }", "}", "ready"]);
+    assert_eq!(
+        kept.texts(),
+        ["loading", "{", "  \"port\": 8080,", "  \"db\": {", "    \"host\": \"x\"", "  }", "}", "ready"]
+    );
     assert_eq!(kept.records.last().map(|record| record.line), Some(8));
     assert_eq!(format_of("loading\n{\n}\n"), "text");
 }
@@ -298,6 +365,8 @@ fn rows_of_access_logs_written_as_json() {
     let record = one(text);
     assert_eq!((record.text.as_str(), time(&record)), (text, Some(("2026-11-22T06:00:00Z".to_owned(), Clock::Text))));
     assert_eq!(record.detail.request.map(|r| r.status), Some(200));
-    let pino = one(r#"{"level":30,"time":1795327200123,"req":{"method":"GET","url":"/healthz"},"res":{"statusCode":200},"msg":"request completed"}"#);
+    let pino = one(
+        r#"{"level":30,"time":1795327200123,"req":{"method":"GET","url":"/healthz"},"res":{"statusCode":200},"msg":"request completed"}"#,
+    );
     assert_eq!(pino.detail.request.map(|r| r.url).as_deref(), Some("/healthz"));
 }

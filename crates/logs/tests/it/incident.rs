@@ -9,7 +9,8 @@ use tminus_core::{
 
 /// An export, when the record of the incident stands beside the project.
 fn export(case: &str) -> Option<(String, Kept)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/incident-1278/cases").join(case).join("logs.json");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/incident-1278/cases").join(case).join("logs.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("the record of the incident is not there: {case} is not read");
         return None;
@@ -38,7 +39,10 @@ fn the_export_of_the_missing_module() {
     let on_envelope = errors.filter(|record| !record.text.starts_with("[2025-")).count();
     assert_eq!(on_envelope, 75);
     assert!(kept.records.iter().all(|record| !record.text.contains("Missing field")));
-    let exits = kept.records.iter().filter(|record| record.stream == Stream::Platform && record.text.starts_with("Container called exit(3)"));
+    let exits = kept
+        .records
+        .iter()
+        .filter(|record| record.stream == Stream::Platform && record.text.starts_with("Container called exit(3)"));
     assert_eq!(exits.count(), 15);
     // Origins are shared, not repeated.
     let origins: BTreeSet<_> = kept.records.iter().map(|record| std::sync::Arc::as_ptr(&record.origin)).collect();
@@ -57,7 +61,10 @@ fn the_export_of_the_database_path() {
     let requests = stream(Stream::Request);
     assert_eq!(requests.len(), 22);
     assert!(requests.iter().all(|record| record.detail.request.as_ref().is_some_and(|request| request.status == 503)));
-    let exits = stream(Stream::Platform).into_iter().filter(|record| record.text.starts_with("Container called exit(3)")).count();
+    let exits = stream(Stream::Platform)
+        .into_iter()
+        .filter(|record| record.text.starts_with("Container called exit(3)"))
+        .count();
     assert_eq!(exits, 5);
     let audits = stream(Stream::Audit);
     assert_eq!(audits.len(), 14);
@@ -65,7 +72,13 @@ fn the_export_of_the_database_path() {
         let has = |name: &str, value: &str| audit.detail.settings.iter().any(|(n, v)| n == name && v.contains(value));
         assert!(has("run.googleapis.com/vpc-access-egress", "all-traffic"), "{audit:?}");
         assert!(has("run.googleapis.com/cloudsql-instances", "staging-shared-postgres"), "{audit:?}");
-        assert!(audit.detail.settings.iter().all(|(name, value)| !name.starts_with("env.") || value.is_empty() || value.starts_with("secret ")));
+        assert!(
+            audit
+                .detail
+                .settings
+                .iter()
+                .all(|(name, value)| !name.starts_with("env.") || value.is_empty() || value.starts_with("secret "))
+        );
         let lines: Vec<&str> = text.lines().collect();
         for ((name, value), line) in audit.detail.settings.iter().zip(&audit.detail.setting_lines) {
             let line = lines.get(*line as usize - 1).copied().unwrap_or_default();
@@ -80,7 +93,11 @@ fn doubly_escaped_tracebacks_are_lines_again() {
     let Some((_, kept)) = export("database-path-2037Z") else {
         return;
     };
-    let migrations = kept.records.iter().find(|record| record.text.starts_with("Failed to run migrations")).expect("a failed migration");
+    let migrations = kept
+        .records
+        .iter()
+        .find(|record| record.text.starts_with("Failed to run migrations"))
+        .expect("a failed migration");
     assert!(migrations.text.lines().count() > 3, "{}", migrations.text);
     let traceback = kept.records.iter().find(|record| record.text.starts_with("Traceback")).expect("a traceback");
     assert!(traceback.text.lines().any(|line| line.starts_with("  File \"")), "{}", traceback.text);

@@ -31,7 +31,12 @@ fn sound(bytes: &[u8], kept: &Kept, summary: &Summary) -> Result<(), TestCaseErr
     for (position, record) in kept.records.iter().enumerate() {
         prop_assert_eq!(record.position as usize, position);
         prop_assert_eq!(record.source, SourceId(7));
-        prop_assert!(bytes.starts_with(&[0x1f, 0x8b]) || (1..=lines).contains(&record.line), "line {} of {}", record.line, lines);
+        prop_assert!(
+            bytes.starts_with(&[0x1f, 0x8b]) || (1..=lines).contains(&record.line),
+            "line {} of {}",
+            record.line,
+            lines
+        );
         let clean = !record.text.contains(['\0', '\u{1b}']);
         prop_assert!(clean, "{:?}", record.text);
     }
@@ -60,9 +65,15 @@ fn fragment() -> impl Strategy<Value = String> {
 }
 
 fn input() -> impl Strategy<Value = Vec<u8>> {
-    let strung = proptest::collection::vec((fragment(), prop_oneof![Just("\n"), Just(","), Just("\r\n"), Just("")]), 0..12);
-    let strung = strung.prop_map(|parts| parts.into_iter().map(|(part, end)| part + end).collect::<String>().into_bytes());
-    let damaged = (strung, proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), any::<prop::sample::Index>());
+    let strung =
+        proptest::collection::vec((fragment(), prop_oneof![Just("\n"), Just(","), Just("\r\n"), Just("")]), 0..12);
+    let strung =
+        strung.prop_map(|parts| parts.into_iter().map(|(part, end)| part + end).collect::<String>().into_bytes());
+    let damaged = (
+        strung,
+        proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        any::<prop::sample::Index>(),
+    );
     let damaged = damaged.prop_map(|(mut bytes, flips, cut)| {
         for (at, byte) in flips.iter().filter(|_| !bytes.is_empty()).collect::<Vec<_>>() {
             let at = at.index(bytes.len());

@@ -209,6 +209,24 @@ fn reports_of_anyhow_and_eyre_list_the_outermost_first() {
     );
 }
 
+#[test]
+fn a_report_may_stand_below_any_row() {
+    let text = "ordinary row\ncould not start: no database\n\nCaused by:\n    refused";
+    let found = failures(text);
+    assert_eq!(found[0].range, 1..5);
+    let caused = Some(Relation::CausedBy);
+    let chain = chain_of(text, &found[0]);
+    assert_eq!(
+        links(&chain),
+        [
+            ("", "refused", caused),
+            ("", "could not start: no database", None)
+        ]
+    );
+    let cut = parse(&["Caused by:", "    0: refused"]).expect("its end");
+    assert!(cut.truncated);
+}
+
 const HOST: &str = "Unhandled exception. System.InvalidOperationException: Failed to start orders
  ---> Npgsql.NpgsqlException (0x80004005): Failed to connect to 127.0.0.1:5432
  ---> System.Net.Sockets.SocketException (111): Connection refused
