@@ -55,7 +55,8 @@ fn man(dir: &std::path::Path) -> Result<ExitCode, Failure> {
 
 /// Writes to standard output. A reader that went away is no error: it has what it wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
+    // Whoever made the text has decided on colours already.
+    let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|e| Failure::new("cannot write to standard output").because(e)),

@@ -411,6 +411,8 @@ pub struct Match {
     pub failure: Option<Failure>,
     /// Severity of the row, if it has one.
     pub severity: Option<Severity>,
+    /// Name of the logger, if the row has one.
+    pub logger: Option<String>,
     /// The message, bounded.
     pub says: String,
     /// Its first line.

@@ -4,7 +4,7 @@ use crate::catalogue::Catalogue;
 use crate::incident::{Epoch, Incident};
 use crate::judge::Judged;
 use tminus_core::verdict::{Advice, Rollback};
-use tminus_core::vocabulary::{AttemptOutcome, CauseStatus, Domain, Outcome, Retry, Role};
+use tminus_core::vocabulary::{AttemptOutcome, Domain, Outcome, Retry, Role};
 
 /// Advice for the whole.
 pub fn advice(incident: &Incident, judged: &[Judged], serving: &[String], catalogue: &Catalogue) -> Advice {
@@ -19,19 +19,27 @@ pub fn advice(incident: &Incident, judged: &[Judged], serving: &[String], catalo
         if matches!(epoch.finding.owner, Role::Application | Role::Build) {
             do_not.push("hold code deploys: the fix is one".to_owned());
         }
-        if before_dependencies(epoch) {
+        if before_dependencies(epoch, judged) {
             do_not.push("raise dependency timeouts: no start gets that far".to_owned());
         }
-        do_not.extend(entry.do_not.iter().cloned());
+        let said = |text: &str| text.split(':').next().unwrap_or(text).to_owned();
+        for advice in &entry.do_not {
+            if do_not.iter().all(|known| said(known) != said(advice)) {
+                do_not.push(advice.clone());
+            }
+        }
     }
     do_not.truncate(4);
-    Advice { retry, rollback: rollback(incident, judged, serving, current), hold: hold(incident, current), do_not }
+    Advice { retry, rollback: rollback(incident, judged, serving, current), hold: hold(current), do_not }
 }
 
-/// Does the current cause stop a start before it talks to anything?
-pub fn before_dependencies(epoch: &Epoch) -> bool {
-    use tminus_core::vocabulary::Layer;
-    matches!(epoch.finding.layer, Layer::Process | Layer::Import | Layer::Config)
+/// Does the current cause stop a start before it talks to anything? Only when nothing shows that a
+/// start of this epoch came further.
+pub fn before_dependencies(epoch: &Epoch, judged: &[Judged]) -> bool {
+    use tminus_core::vocabulary::{Layer, Stage};
+    let early = matches!(epoch.finding.layer, Layer::Process | Layer::Import | Layer::Config);
+    let further = |index: &usize| judged[*index].reading.stage.is_some_and(|s| s.0 >= Stage::Dependencies);
+    early && epoch.finding.component.is_none() && !epoch.all().iter().any(further)
 }
 
 /// A revision that provably served. A platform's Ready is none.
@@ -59,12 +67,10 @@ fn changes_with_revision(domain: Domain) -> bool {
     matches!(domain, Domain::Application | Domain::Configuration | Domain::Platform)
 }
 
-/// `none`, unless deploying more of the same would hurt.
-fn hold(incident: &Incident, current: Option<&Epoch>) -> String {
-    let masked_capacity = incident.epochs.iter().any(|e| e.status == CauseStatus::Masked && e.finding.domain == Domain::Capacity);
+/// `none`, unless more of the same would hurt: the scope that should wait.
+fn hold(current: Option<&Epoch>) -> String {
     match current.map(|e| e.finding.domain) {
-        Some(Domain::Capacity) => "scale-out: every further instance asks for more of what is used up".to_owned(),
-        _ if masked_capacity => "none".to_owned(),
+        Some(Domain::Capacity) => "scale-out".to_owned(),
         _ => "none".to_owned(),
     }
 }

@@ -271,6 +271,7 @@ impl Reader<'_> {
             rules,
             failure: item.chain.as_ref().map(|chain| self.failure(item, chain)),
             severity: item.severity,
+            logger: self.rows[item.first_row()].record.detail.logger.as_deref().map(str::to_owned),
             says: self.redactor.clean(&bounded(chain::message_of(&item.text))).into_owned(),
             at: self.at(item, 0),
             rows: item.pieces.len() as u32,

@@ -212,7 +212,7 @@ impl<'c> Diagnosis<'c> {
             service: target.as_ref().and_then(|unit| unit.service.as_deref()).map(str::to_owned).or_else(|| self.options.service.clone()),
             environment,
             excluded: ruled_out::ruled_out(&incident, &judged, &self.collector, self.catalogue),
-            needed: ruled_out::needed(&incident, &judged, &self.collector),
+            needed: ruled_out::needed(&incident, &judged, &self.collector, self.catalogue),
             coverage: coverage::coverage(&self.collector, ordered, attempts.iter().map(|a| a.records).sum(), cut_off),
             judged: &judged,
             incident: &incident,

@@ -101,7 +101,7 @@ impl Finding {
     /// Adds a citation, once.
     pub fn cite(&mut self, cited: Cited, supports: Supports) {
         let new = Citation { cited, supports };
-        if !self.citations.iter().any(|c| c.cited == new.cited) {
+        if !self.citations.iter().any(|c| same_place(&c.cited, &new.cited)) {
             self.citations.push(new);
         }
     }
@@ -116,9 +116,23 @@ impl Finding {
         crate::calibrate::confidence(self.score())
     }
 
+    /// Is the culprit only what the catalogue calls such a thing, not an identifier?
+    pub fn unnamed(&self, catalogue: &Catalogue) -> bool {
+        catalogue.cause(&self.key).is_some_and(|entry| entry.culprit == self.culprit)
+    }
+
     /// Key and normalised culprit: what makes two attempts one epoch.
     pub fn identity(&self) -> (CauseKey, String) {
         (self.key.clone(), normal(&self.culprit))
+    }
+}
+
+/// One place is cited once, whatever else is known of it.
+fn same_place(a: &Cited, b: &Cited) -> bool {
+    let first = |text: &str| text.lines().next().unwrap_or("").to_owned();
+    match (a, b) {
+        (Cited::Log(a, _), Cited::Log(b, _)) => a.source == b.source && a.line == b.line && first(&a.text) == first(&b.text),
+        _ => a == b,
     }
 }
 

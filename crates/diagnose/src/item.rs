@@ -122,6 +122,12 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
     for block in chain::blocks(&lines) {
         let mut group: Vec<usize> = owner[block.range.clone()].to_vec();
         group.dedup();
+        if let Some(before) = groups.last_mut()
+            && reports_settings(rows, before)
+        {
+            before.extend(group);
+            continue;
+        }
         // A row is never torn: what begins inside a row belongs to the item that has the row.
         match groups.last_mut() {
             Some(before) if before.last() == group.first() => {
@@ -131,6 +137,12 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
         }
     }
     groups
+}
+
+/// Redis tells what is wrong with its settings in a report of four plain rows.
+fn reports_settings(rows: &[Row], group: &[usize]) -> bool {
+    const HEAD: &str = "*** FATAL CONFIG FILE ERROR";
+    group.len() < 4 && group.first().is_some_and(|&row| rows[row].record.text.starts_with(HEAD))
 }
 
 fn item<'r>(rows: &'r [Row], group: &[usize], stream: Stream, catalogue: &Catalogue) -> Item<'r> {

@@ -49,11 +49,11 @@ pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Sha
         .iter()
         .map(|attempt| {
             let reading = reading::read(attempt);
-            let candidates = weigh::weigh(&reading, shared.catalogue);
+            let candidates = weigh::weigh(&reading, shared.facts, shared.catalogue);
             Judged { reading, candidates, finding: None, doubtful: None }
         })
         .collect();
-    let survived = survived(&judged, witnesses, shared.catalogue);
+    let survived = survived(&judged, witnesses, shared);
     for one in judged.iter_mut().filter(|one| one.reading.failed()) {
         for candidate in &mut one.candidates {
             let seen = survived.iter().any(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit));
@@ -70,7 +70,7 @@ pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Sha
 }
 
 /// Keys and culprits that stand in attempts that came up, before they did.
-fn survived(judged: &[Judged], witnesses: &[Attempt], catalogue: &Catalogue) -> Vec<(String, Option<String>)> {
+fn survived(judged: &[Judged], witnesses: &[Attempt], shared: &Shared) -> Vec<(String, Option<String>)> {
     let ready = |outcome| matches!(outcome, AttemptOutcome::Ready | AttemptOutcome::ReadyThenFailed);
     let mut out = Vec::new();
     let mut take = |candidates: &[Candidate]| {
@@ -81,7 +81,7 @@ fn survived(judged: &[Judged], witnesses: &[Attempt], catalogue: &Catalogue) -> 
     }
     for witness in witnesses {
         let reading = reading::read(witness);
-        take(&weigh::weigh(&reading, catalogue));
+        take(&weigh::weigh(&reading, shared.facts, shared.catalogue));
     }
     out
 }

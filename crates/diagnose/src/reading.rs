@@ -192,10 +192,17 @@ fn terminals(attempt: &Attempt, rounds: &[usize], alive: bool) -> Vec<usize> {
     terminals
 }
 
+/// The deepest stage with evidence. A server that says that it is up after it said that its program
+/// failed to start is up without its program.
 fn stage(attempt: &Attempt) -> Option<(Stage, Option<&LogRef>)> {
+    let mut broken = false;
     attempt
         .events
         .iter()
+        .filter(|event| {
+            broken |= matched(&event.kind).is_some_and(|m| m.role == LineRole::Wrapper);
+            !(broken && matches!(event.kind, EventKind::ChildNotified { stage, .. } if stage == Stage::Listening || stage == Stage::Ready))
+        })
         .filter_map(|event| match &event.kind {
             EventKind::ChildNotified { stage, at, .. } => Some((*stage, at.as_ref())),
             EventKind::PlatformNotice { notice: Notice::Starting, at } => Some((Stage::Scheduled, at.as_ref())),

@@ -27,7 +27,7 @@ pub fn ruled_out(incident: &Incident, judged: &[Judged], collector: &Collector, 
     let mut out = Vec::new();
     let Some(epoch) = incident.epochs.iter().find(|e| e.current) else { return out };
     let n = epoch.all().len();
-    if before_dependencies(epoch) && not_contacted(epoch, judged) {
+    if before_dependencies(epoch, judged) && not_contacted(epoch, judged) {
         let at = epoch.finding.citations.iter().find_map(log_of).into_iter().collect();
         let where_ = match epoch.finding.layer {
             tminus_core::vocabulary::Layer::Import => "inside an import",
@@ -79,7 +79,7 @@ fn not_contacted(epoch: &Epoch, judged: &[Judged]) -> bool {
 }
 
 /// What would decide what is open.
-pub fn needed(incident: &Incident, judged: &[Judged], collector: &Collector) -> Vec<String> {
+pub fn needed(incident: &Incident, judged: &[Judged], collector: &Collector, catalogue: &Catalogue) -> Vec<String> {
     let mut needed: Vec<String> = Vec::new();
     if collector.read > 0 && collector.without_payload == collector.read {
         needed.push("an export with its payload: the rows here carry no text (textPayload, jsonPayload)".to_owned());
@@ -90,20 +90,21 @@ pub fn needed(incident: &Incident, judged: &[Judged], collector: &Collector) -> 
         return needed;
     }
     if incident.outcome == Outcome::Undetermined {
-        undetermined(incident, judged, &mut needed);
+        undetermined(incident, judged, catalogue, &mut needed);
     }
     needed.dedup();
     needed
 }
 
-fn undetermined(incident: &Incident, judged: &[Judged], needed: &mut Vec<String>) {
+fn undetermined(incident: &Incident, judged: &[Judged], catalogue: &Catalogue, needed: &mut Vec<String>) {
     let index = incident.last_failed.unwrap_or(judged.len() - 1);
     let one = &judged[index];
     let n = one.reading.attempt.n;
     if let Some(doubtful) = &one.doubtful {
         needed.push(format!(
-            "what would tell {} from its rivals: the log of {} itself, for start {n}",
-            doubtful.key,
+            "whether it is \"{}\" ({}): the log of {} itself, at the time of start {n}",
+            catalogue.cause(&doubtful.key).map_or(doubtful.key.as_str(), |entry| entry.title.as_str()),
+            doubtful.culprit,
             doubtful.component.as_deref().unwrap_or("the other side")
         ));
     }

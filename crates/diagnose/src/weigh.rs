@@ -7,7 +7,8 @@
 //! are checked by its score.
 
 use crate::catalogue::{Catalogue, Pattern, Proof};
-use crate::reading::Reading;
+use crate::reading::{End, Reading};
+use tminus_core::facts::Facts;
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::verdict::Weight;
 use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity};
@@ -37,6 +38,8 @@ pub struct Candidate {
     pub ambiguous_with: Vec<CauseKey>,
     /// Terms.
     pub weights: Vec<Weight>,
+    /// The logger that wrote it.
+    pub logger: Option<String>,
     /// Further lines that say the same.
     pub also: Vec<LogRef>,
     /// Is it in the failure that ended the attempt?
@@ -61,6 +64,7 @@ impl Candidate {
             pattern: None,
             ambiguous_with: Vec::new(),
             weights: Vec::new(),
+            logger: None,
             also: Vec::new(),
             terminal: false,
             sure: false,
@@ -83,16 +87,17 @@ impl Candidate {
 }
 
 /// All explanations of one attempt, strongest first.
-pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
+pub fn weigh(reading: &Reading, facts: &Facts, catalogue: &Catalogue) -> Vec<Candidate> {
     let mut candidates = Vec::new();
+    let conditions = Conditions { facts, end: &reading.end, passed: passed(reading, catalogue) };
     for (index, matched) in reading.matches() {
         if matched.role == LineRole::Wrapper {
             continue;
         }
-        candidates.extend(from_match(index, matched, catalogue));
+        candidates.extend(from_match(index, matched, &conditions, catalogue));
     }
     link_to_terminal(&mut candidates, reading, catalogue);
-    outer_explains_inner(&mut candidates, catalogue);
+    outer_explains_inner(&mut candidates, reading, catalogue);
     for candidate in &mut candidates {
         course(candidate, reading);
         explains_end(candidate, reading);
@@ -102,12 +107,34 @@ pub fn weigh(reading: &Reading, catalogue: &Catalogue) -> Vec<Candidate> {
     best
 }
 
+/// What a pattern's `when` asks about.
+struct Conditions<'a> {
+    facts: &'a Facts,
+    end: &'a End<'a>,
+    passed: Vec<Layer>,
+}
+
+impl Conditions<'_> {
+    fn hold(&self, pattern: &Pattern) -> bool {
+        pattern.when.iter().all(|p| p.holds(self.facts, self.end.code, self.end.signal.as_deref(), &self.passed))
+    }
+}
+
+/// Layers that the words of the attempt prove to have been passed.
+fn passed(reading: &Reading, catalogue: &Catalogue) -> Vec<Layer> {
+    let of = |id: &str| catalogue.patterns().iter().find(|p| p.id == id).and_then(|p| p.layer_passed);
+    let mut passed: Vec<Layer> = reading.matches().flat_map(|(_, m)| &m.rules).filter_map(|hit| of(&hit.pattern)).collect();
+    passed.sort_unstable();
+    passed.dedup();
+    passed
+}
+
 /// What one match can mean.
-fn from_match(index: usize, matched: &Match, catalogue: &Catalogue) -> Vec<Candidate> {
+fn from_match(index: usize, matched: &Match, conditions: &Conditions, catalogue: &Catalogue) -> Vec<Candidate> {
     let mut out: Vec<Candidate> = matched
         .rules
         .iter()
-        .filter_map(|hit| from_rule(index, hit, matched, catalogue))
+        .filter_map(|hit| from_rule(index, hit, matched, conditions, catalogue))
         .collect();
     let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
     let informative = matched.failure.as_ref().and_then(informative_link);
@@ -121,11 +148,15 @@ fn from_match(index: usize, matched: &Match, catalogue: &Catalogue) -> Vec<Candi
     out
 }
 
-fn from_rule(index: usize, hit: &RuleHit, matched: &Match, catalogue: &Catalogue) -> Option<Candidate> {
-    let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern)?;
+fn from_rule(index: usize, hit: &RuleHit, matched: &Match, conditions: &Conditions, catalogue: &Catalogue) -> Option<Candidate> {
+    let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern).filter(|p| conditions.hold(p))?;
     let mut candidate = Candidate::new(hit.cause.clone(), index, &hit.at);
     candidate.culprit.clone_from(&hit.culprit);
-    candidate.component.clone_from(&pattern.component);
+    // The port that the words name tells more about the peer than the rule that matched.
+    let port = hit.culprit.as_deref().and_then(|c| c.rsplit(':').next()).and_then(|p| p.parse::<u16>().ok());
+    let by_port = port.and_then(|port| catalogue.component_of_port(port)).map(str::to_owned);
+    candidate.component = by_port.or_else(|| pattern.component.clone());
+    candidate.logger.clone_from(&matched.logger);
     candidate.pattern = Some(pattern.id.clone());
     candidate.ambiguous_with.clone_from(&pattern.ambiguous_with);
     candidate.sure = pattern.proof != Proof::Weak;
@@ -145,7 +176,7 @@ fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
     let others: Vec<Option<Domain>> = pattern.ambiguous_with.iter().map(domain).filter(|d| *d != own).collect();
     // A peer and the way to it are seen through the same words; any other pair is a real doubt.
     let far_side = |d: &Option<Domain>| matches!(d, Some(Domain::Network | Domain::Dependency));
-    let near = far_side(&own) && others.iter().all(far_side);
+    let near = far_side(&own) && others.iter().filter(|d| far_side(d)).count() * 2 >= others.len();
     match pattern.proof {
         Proof::Exact => candidate.add(format!("the words say precisely this ({})", pattern.id), 1.5),
         Proof::Strong => candidate.add(format!("usual words for this ({})", pattern.id), 1.0),
@@ -160,6 +191,11 @@ fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
 /// Root, wrapper, or aside of a chain.
 fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
     let Some(failure) = &matched.failure else { return };
+    let waits = informative_link(failure).is_some_and(|(_, link)| is_mechanism(link));
+    if waits && consequence_of_waiting(candidate.key.as_str()) {
+        candidate.mechanism = true;
+        candidate.add("says that time ran out, not why nothing came", -1.0);
+    }
     let Some(link) = hit.link.and_then(|link| failure.links.get(link as usize).map(|l| (link as usize, l))) else {
         return candidate.add("stands beside the chain, not in a link of it", -0.5);
     };
@@ -168,10 +204,7 @@ fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
         candidate.add("suppressed or handled inside the chain", -2.0);
     } else if Some(link.0) == informative {
         candidate.add("root of its chain", 1.5);
-        if is_mechanism(link.1) && consequence_of_waiting(candidate.key.as_str()) {
-            candidate.mechanism = true;
-            candidate.add("says that time ran out, not why nothing came", -1.0);
-        }
+
     } else if informative.is_some_and(|root| link.0 < root) {
         candidate.add("below the informative link of its chain", 0.5);
     } else {
@@ -352,7 +385,7 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
     let vague = open && end.failure.is_none() && (is_vague(&end.says) || speaks_of_time(first_line(&end.says)));
     let mut explained = false;
-    for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some()) {
+    for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some() && !c.mechanism) {
         let component = candidate.component.clone();
         if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
             candidate.linked = true;
@@ -366,7 +399,7 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         let entry = catalogue.cause(&candidate.key);
         let used_up = entry.is_some_and(|e| e.layer == Layer::Resource);
         let reaches = used_up || same_way(candidate, terminal_component.as_deref(), catalogue);
-        if reaches && own.iter().any(|key| *key != candidate.key && entry.is_some_and(|e| e.explains.contains(key))) {
+        if reaches && own.iter().any(|key| key.as_str() != "startup_exception" && *key != candidate.key && entry.is_some_and(|e| e.explains.contains(key))) {
             candidate.linked = true;
             candidate.add("explains the failure that ended the attempt", 1.2);
         }
@@ -404,17 +437,19 @@ fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue
     let named = || {
         let text = candidate.at.text.as_str();
         let of_port = |(_, port): &(&str, u16)| catalogue.component_of_port(*port).map(behind) == Some(behind(terminal));
-        crate::address::host_ports(text).iter().any(of_port) || catalogue.component_of_frame(text).map(behind) == Some(behind(terminal))
+        let said_by = |text: &str| catalogue.component_of_frame(text).map(behind) == Some(behind(terminal));
+        crate::address::host_ports(text).iter().any(of_port) || said_by(text) || candidate.logger.as_deref().is_some_and(said_by)
     };
     behind(own) == behind(terminal) || (transport && named())
 }
 
 /// Inside one failure text: a cause that explains another one there is the cause, wherever it stands
 /// (a client that gives up on a timeout closes the connection itself, and lists that as its cause).
-fn outer_explains_inner(candidates: &mut [Candidate], catalogue: &Catalogue) {
+fn outer_explains_inner(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
+    let chained = |event| reading.matched(event).is_some_and(|m| m.failure.is_some() && m.rows > 1 || m.says.lines().count() > 1);
     let explained: Vec<(usize, CauseKey, CauseKey)> = candidates
         .iter()
-        .filter(|c| c.pattern.is_some() && c.sure)
+        .filter(|c| c.pattern.is_some() && c.sure && chained(c.event))
         .flat_map(|c| {
             let explains = catalogue.cause(&c.key).map(|entry| entry.explains.as_slice()).unwrap_or_default();
             explains.iter().map(move |key| (c.event, c.key.clone(), key.clone()))
@@ -439,6 +474,11 @@ fn stands_right_before(candidate: &Candidate, terminal: usize, reading: &Reading
         && (candidate.event + 1..terminal).all(|index| reading.matched(index).is_some_and(|m| m.rules.is_empty()))
 }
 
+/// An exception, or an error by its own level: not a remark in passing.
+fn grave(candidate: &Candidate, reading: &Reading) -> bool {
+    reading.matched(candidate.event).is_some_and(|m| m.failure.is_some() || m.severity >= Some(Severity::Error))
+}
+
 /// Later failures of other kinds: a program that fails at something else afterwards went on.
 fn later_failures(candidate: &Candidate, reading: &Reading) -> u64 {
     let other = |m: &Match| m.role == LineRole::Candidate && m.rules.iter().all(|hit| hit.cause != candidate.key) && !embeds(m, candidate);
@@ -460,7 +500,7 @@ fn course(candidate: &mut Candidate, reading: &Reading) {
     match after {
         0 if terminal => candidate.add("the last failure before the end", 2.5),
         0 => candidate.add("nothing went on after it", 0.8),
-        1..=2 if terminal => candidate.add("the last failure, little followed", 0.8),
+        1..=2 if terminal && grave(candidate, reading) => candidate.add("the last failure, little followed", 0.8),
         _ if candidate.linked => candidate.add("the program went on, and ended waiting for the same", 0.4),
         n => candidate.add(format!("the program went on after it ({n} lines)"), -1.2 - 0.25 * (n.min(8) as f64)),
     }

@@ -39,24 +39,12 @@ pub(super) fn read(line: &str) -> Columns {
         reader.at += length;
         width = reader.separator();
     }
-    Columns {
-        width,
-        stamped: reader.stamped,
-        levelled: reader.levelled,
-    }
+    Columns { width, stamped: reader.stamped, levelled: reader.levelled }
 }
 
 /// Whether `line` starts a record of its own without columns: a JSON or logfmt object.
 pub(super) fn is_structured(line: &str) -> bool {
-    let starts = [
-        "{\"",
-        "time=",
-        "level=",
-        "ts=",
-        "t=20",
-        "at=20",
-        "timestamp=",
-    ];
+    let starts = ["{\"", "time=", "level=", "ts=", "t=20", "at=20", "timestamp="];
     line.starts_with(['{', 't', 'l', 'a']) && starts_with_any(line, &starts)
 }
 
@@ -85,13 +73,7 @@ struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     fn new(line: &'t str) -> Reader<'t> {
-        Reader {
-            line,
-            at: 0,
-            stamped: false,
-            levelled: false,
-            named: false,
-        }
+        Reader { line, at: 0, stamped: false, levelled: false, named: false }
     }
 
     fn rest(&self) -> &'t str {
@@ -150,11 +132,7 @@ impl<'t> Reader<'t> {
         if self.levelled || rest.starts_with("FATAL ERROR") {
             return None;
         }
-        let length = rest
-            .bytes()
-            .take(LONGEST_LEVEL + 1)
-            .take_while(u8::is_ascii_alphabetic)
-            .count();
+        let length = rest.bytes().take(LONGEST_LEVEL + 1).take_while(u8::is_ascii_alphabetic).count();
         if !(3..=LONGEST_LEVEL).contains(&length) {
             return None;
         }
@@ -193,10 +171,7 @@ impl<'t> Reader<'t> {
         let stamp = stamp::stamp(words).is_some();
         // `[Error: no such file]` is an error that is printed so, `[Error]` a level.
         let alone = words.len() <= LONGEST_LEVEL && is_level(&words.to_ascii_uppercase());
-        let level = alone
-            || words
-                .split([' ', ':', '/', ',', '|', '.'])
-                .any(is_level_word);
+        let level = alone || words.split([' ', ':', '/', ',', '|', '.']).any(is_level_word);
         let number = !words.is_empty() && words.bytes().all(|byte| byte.is_ascii_digit());
         let name = (self.stamped || self.levelled) && is_name(words);
         self.stamped |= stamp;
@@ -211,10 +186,7 @@ impl<'t> Reader<'t> {
         if !(self.stamped || self.levelled) {
             return None;
         }
-        let word = rest
-            .split([' ', '\t'])
-            .next()
-            .filter(|word| !word.is_empty())?;
+        let word = rest.split([' ', '\t']).next().filter(|word| !word.is_empty())?;
         let after = &rest[word.len()..];
         let digits = word.bytes().all(|byte| byte.is_ascii_digit());
         // Spring's process and MySQL's thread.
@@ -223,13 +195,10 @@ impl<'t> Reader<'t> {
         let syslog = self.stamped && !self.levelled && is_syslog_tag(word, after);
         let bare = word.trim_end_matches(':');
         let dotted = bare.contains('.') || bare.contains("::");
-        let named = bare
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._$-:<>/[]".contains(&byte));
+        let named = bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._$-:<>/[]".contains(&byte));
         let error = title::ends_like_error(bare);
         let separated = [" - ", " : ", " | ", "  : "].iter().any(|mark| {
-            after.trim_start_matches(' ').len() < after.len()
-                && after.trim_start().starts_with(mark.trim_start())
+            after.trim_start_matches(' ').len() < after.len() && after.trim_start().starts_with(mark.trim_start())
         });
         let logger = !self.named && named && !error && (word.ends_with(':') && dotted || separated);
         let caller = !error && is_source(bare);
@@ -260,25 +229,20 @@ fn is_syslog_tag(word: &str, after: &str) -> bool {
 
 fn is_level(word: &str) -> bool {
     let levels = [
-        "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT",
-        "FATAL", "ALERT", "EMERG", "PANIC", "SEVERE", "LOG", "VERBOSE", "DBG", "INF", "WRN", "FTL",
-        "TRC", "DPANIC", "FINE", "CONFIG",
+        "TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "ERR", "CRITICAL", "CRIT", "FATAL", "ALERT",
+        "EMERG", "PANIC", "SEVERE", "LOG", "VERBOSE", "DBG", "INF", "WRN", "FTL", "TRC", "DPANIC", "FINE", "CONFIG",
     ];
     levels.contains(&word)
 }
 
 /// What the Postgres server writes instead of a level on the further rows of a message.
 fn is_server_tag(word: &str) -> bool {
-    matches!(
-        word,
-        "STATEMENT" | "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION"
-    )
+    matches!(word, "STATEMENT" | "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION")
 }
 
 /// A level all in capitals or all in small letters.
 fn is_level_word(word: &str) -> bool {
-    let lower = (3..=LONGEST_LEVEL).contains(&word.len())
-        && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let lower = (3..=LONGEST_LEVEL).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase());
     is_level(word) || lower && is_level(&word.to_ascii_uppercase())
 }
 
@@ -325,28 +289,13 @@ mod tests {
     #[test]
     fn columns_of_common_loggers_are_stripped() {
         let rows = [
-            (
-                "[2026-11-22 06:07:41 +0000] [7] [ERROR] Exception in worker process",
-                "Exception in worker process",
-            ),
-            (
-                "2026-11-22 06:07:41,250 - app.db - ERROR - no route",
-                "no route",
-            ),
+            ("[2026-11-22 06:07:41 +0000] [7] [ERROR] Exception in worker process", "Exception in worker process"),
+            ("2026-11-22 06:07:41,250 - app.db - ERROR - no route", "no route"),
             ("2026-11-22 06:07:41,250 ERROR app.db: no route", "no route"),
             ("ERROR:root:no route", "no route"),
-            (
-                "ERROR:    Application startup failed. Exiting.",
-                "Application startup failed. Exiting.",
-            ),
-            (
-                "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.",
-                "Context impl PostgresqlImpl.",
-            ),
-            (
-                "I 2026-11-22 06:07:35,684 cache warmer starting",
-                "cache warmer starting",
-            ),
+            ("ERROR:    Application startup failed. Exiting.", "Application startup failed. Exiting."),
+            ("INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.", "Context impl PostgresqlImpl."),
+            ("I 2026-11-22 06:07:35,684 cache warmer starting", "cache warmer starting"),
             (
                 "2026-11-22T06:07:41.250Z ERROR 1 --- [main] o.s.boot.SpringApplication : Application run failed",
                 "Application run failed",
@@ -355,98 +304,41 @@ mod tests {
                 "2026-11-22T06:07:41.250Z ERROR 1 --- [orders] [           main] o.s.b.d.LoggingFailureAnalysisReporter   : ",
                 "",
             ),
-            (
-                "2026-11-22 06:07:41,250 [main] ERROR com.x.Y - start failed",
-                "start failed",
-            ),
-            (
-                "06:07:41,250 ERROR [org.jboss.msc] (ServerService Thread Pool -- 1) MSC01",
-                "MSC01",
-            ),
+            ("2026-11-22 06:07:41,250 [main] ERROR com.x.Y - start failed", "start failed"),
+            ("06:07:41,250 ERROR [org.jboss.msc] (ServerService Thread Pool -- 1) MSC01", "MSC01"),
             ("SEVERE: start failed", "start failed"),
-            (
-                "2026/11/22 06:07:41 dial tcp: lookup db: no such host",
-                "dial tcp: lookup db: no such host",
-            ),
-            (
-                "2026/11/22 06:07:41 main.go:12: listen tcp :80: bind",
-                "listen tcp :80: bind",
-            ),
-            (
-                "E1122 06:07:41.250000       1 main.go:12] no route",
-                "no route",
-            ),
+            ("2026/11/22 06:07:41 dial tcp: lookup db: no such host", "dial tcp: lookup db: no such host"),
+            ("2026/11/22 06:07:41 main.go:12: listen tcp :80: bind", "listen tcp :80: bind"),
+            ("E1122 06:07:41.250000       1 main.go:12] no route", "no route"),
             (
                 "2026-11-22T06:07:41.250Z\tERROR\tserver/main.go:12\tno route\t{\"error\": \"x\"}",
                 "no route\t{\"error\": \"x\"}",
             ),
-            (
-                "time=\"2026-11-22T06:07:41Z\" level=fatal msg=\"no route\"",
-                "no route",
-            ),
+            ("time=\"2026-11-22T06:07:41Z\" level=fatal msg=\"no route\"", "no route"),
             ("FATA[0003] no route", "no route"),
             ("6:07AM ERR no route error=\"x\"", "no route error=\"x\""),
-            (
-                "2026-11-22T06:07:41.250Z ERROR app::db: no route",
-                "no route",
-            ),
+            ("2026-11-22T06:07:41.250Z ERROR app::db: no route", "no route"),
             ("[2026-11-22T06:07:41Z ERROR app::db] no route", "no route"),
             ("[12:00:00.123] ERROR (123): no route", "no route"),
-            (
-                "[Nest] 123  - 11/22/2026, 6:07:41 AM   ERROR [ExceptionHandler] no route",
-                "no route",
-            ),
+            ("[Nest] 123  - 11/22/2026, 6:07:41 AM   ERROR [ExceptionHandler] no route", "no route"),
             ("error: no route", "no route"),
             (
                 "2026/11/22 06:07:41 [emerg] 1#1: host not found in upstream \"api\"",
                 "host not found in upstream \"api\"",
             ),
-            (
-                "1:M 22 Nov 2026 06:07:41.250 # Can't open the log file",
-                "Can't open the log file",
-            ),
-            (
-                "2026-11-22 06:07:41.250 GMT [15] FATAL:  no route",
-                "no route",
-            ),
-            (
-                "2026-11-22T06:07:41.250000Z 0 [ERROR] [MY-010457] [Server] no route",
-                "no route",
-            ),
-            (
-                "[22-Nov-2026 06:07:41 UTC] PHP Fatal error:  Uncaught X",
-                "PHP Fatal error:  Uncaught X",
-            ),
-            (
-                "E, [2026-11-22T06:07:41.250 #1] ERROR -- : no route",
-                "no route",
-            ),
+            ("1:M 22 Nov 2026 06:07:41.250 # Can't open the log file", "Can't open the log file"),
+            ("2026-11-22 06:07:41.250 GMT [15] FATAL:  no route", "no route"),
+            ("2026-11-22T06:07:41.250000Z 0 [ERROR] [MY-010457] [Server] no route", "no route"),
+            ("[22-Nov-2026 06:07:41 UTC] PHP Fatal error:  Uncaught X", "PHP Fatal error:  Uncaught X"),
+            ("E, [2026-11-22T06:07:41.250 #1] ERROR -- : no route", "no route"),
             ("[06:07:41 ERR] no route", "no route"),
-            (
-                "[2026-11-22 06:07:41,252: ERROR/MainProcess] no route",
-                "no route",
-            ),
-            (
-                "2026-11-22 06:07:41.250 | ERROR    | app:main:12 - no route",
-                "no route",
-            ),
-            (
-                "2026-11-22 06:07:41 [error    ] no route    key=val",
-                "no route    key=val",
-            ),
+            ("[2026-11-22 06:07:41,252: ERROR/MainProcess] no route", "no route"),
+            ("2026-11-22 06:07:41.250 | ERROR    | app:main:12 - no route", "no route"),
+            ("2026-11-22 06:07:41 [error    ] no route    key=val", "no route    key=val"),
             ("Nov 22 06:07:41 host prog[1]: no route", "no route"),
-            (
-                "2026-11-22 06:07:41,250 ERROR [Errno 111] Connection refused",
-                "[Errno 111] Connection refused",
-            ),
-            (
-                "ERROR (psycopg2.errors.UndefinedTable) relation",
-                "(psycopg2.errors.UndefinedTable) relation",
-            ),
-            (
-                "[Sun Nov 22 06:07:41.250 2026] [core:error] [pid 1:tid 1] no route",
-                "no route",
-            ),
+            ("2026-11-22 06:07:41,250 ERROR [Errno 111] Connection refused", "[Errno 111] Connection refused"),
+            ("ERROR (psycopg2.errors.UndefinedTable) relation", "(psycopg2.errors.UndefinedTable) relation"),
+            ("[Sun Nov 22 06:07:41.250 2026] [core:error] [pid 1:tid 1] no route", "no route"),
         ];
         for (line, message) in rows {
             assert_eq!(message_of(line), message, "{line}");
@@ -476,15 +368,9 @@ mod tests {
     #[test]
     fn the_message_keeps_its_own_indentation() {
         for (line, rest) in [
-            (
-                "2026-11-22 06:07:41,250 ERROR app.db:   File \"x\", line 1",
-                "  File \"x\", line 1",
-            ),
+            ("2026-11-22 06:07:41,250 ERROR app.db:   File \"x\", line 1", "  File \"x\", line 1"),
             ("ERROR:    Traceback", "   Traceback"),
-            (
-                "2026-11-22T06:07:41Z     at f (x.js:1:2)",
-                "    at f (x.js:1:2)",
-            ),
+            ("2026-11-22T06:07:41Z     at f (x.js:1:2)", "    at f (x.js:1:2)"),
         ] {
             assert_eq!(&line[read(line).width..], rest);
         }

@@ -29,9 +29,7 @@ fn part_of(text: &str) -> Part<'_> {
         }
     }
     if let Some(inner) = row.strip_prefix("---> ") {
-        let member = inner
-            .strip_prefix("(Inner Exception #")
-            .and_then(|rest| rest.split_once(") "));
+        let member = inner.strip_prefix("(Inner Exception #").and_then(|rest| rest.split_once(") "));
         return match member {
             Some((_, title)) => Part::Inner(title, true),
             None => Part::Inner(inner, false),
@@ -51,8 +49,7 @@ fn call(row: &str) -> Option<&str> {
     let call = row.strip_prefix("at ")?.trim_end_matches("<---");
     let (function, rest) = call.split_once('(')?;
     let (arguments, position) = rest.split_once(')')?;
-    let positioned =
-        position.is_empty() || position.starts_with(" in ") || position.starts_with(" [0x");
+    let positioned = position.is_empty() || position.starts_with(" in ") || position.starts_with(" [0x");
     // JVM and Node name a source where .NET has arguments.
     let source = split_position(arguments).1.is_some() || arguments.ends_with(".java");
     (function.contains('.') && !function.ends_with(' ') && positioned && !source).then_some(call)
@@ -111,11 +108,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     }
     // The calls of the outermost exception come last.
     let complete = reader.open.len() <= 1;
-    Chain::new(
-        Language::DotNet,
-        reader.links,
-        reader.truncated || !complete,
-    )
+    Chain::new(Language::DotNet, reader.links, reader.truncated || !complete)
 }
 
 #[derive(Default)]
@@ -164,13 +157,8 @@ impl Reader {
                 Some(title) => Link::new(title.type_name, title.message, at..at + 1),
                 None => Link::new("", text, at..at + 1),
             };
-            let collects =
-                outer.is_some_and(|outer| self.links[outer].short_type() == "AggregateException");
-            let relation = if collects {
-                Relation::Member
-            } else {
-                Relation::CausedBy
-            };
+            let collects = outer.is_some_and(|outer| self.links[outer].short_type() == "AggregateException");
+            let relation = if collects { Relation::Member } else { Relation::CausedBy };
             link.outer = outer;
             link.relation = outer.map(|_| relation);
             self.truncated |= outer.is_none() && !self.links.is_empty();
@@ -195,17 +183,9 @@ impl Reader {
 
 fn frame(at: usize, call: &str) -> Frame {
     let (function, rest) = call.split_once('(').unwrap_or((call, ""));
-    let position = rest
-        .split_once(") in ")
-        .map_or("", |(_, position)| position);
+    let position = rest.split_once(") in ").map_or("", |(_, position)| position);
     let (file, number) = position.rsplit_once(":line ").unwrap_or((position, ""));
-    Frame::new(
-        at,
-        function,
-        file,
-        number.trim().parse().ok(),
-        place(function),
-    )
+    Frame::new(at, function, file, number.trim().parse().ok(), place(function))
 }
 
 fn place(function: &str) -> Place {

@@ -28,20 +28,8 @@ pub struct Frame {
 
 impl Frame {
     /// The frame shown on row `line`.
-    pub(super) fn new(
-        line: usize,
-        function: &str,
-        file: &str,
-        number: Option<u32>,
-        place: Place,
-    ) -> Frame {
-        Frame {
-            line,
-            function: function.trim().to_string(),
-            file: file.trim().to_string(),
-            number,
-            place,
-        }
+    pub(super) fn new(line: usize, function: &str, file: &str, number: Option<u32>, place: Place) -> Frame {
+        Frame { line, function: function.trim().to_string(), file: file.trim().to_string(), number, place }
     }
 }
 

@@ -66,9 +66,7 @@ fn is_position(text: &str) -> bool {
 fn is_function(text: &str) -> bool {
     let name = text.split('(').next().unwrap_or_default();
     let full = text.ends_with(')') && text.contains('(');
-    full && !text.starts_with([' ', '\t'])
-        && !name.contains(' ')
-        && (name.contains('.') || name == "panic")
+    full && !text.starts_with([' ', '\t']) && !name.contains(' ') && (name.contains('.') || name == "panic")
 }
 
 fn is_trailer(text: &str) -> bool {
@@ -86,12 +84,8 @@ fn is_trailer(text: &str) -> bool {
         "runtime.throw(",
         "goroutine running on other thread",
     ];
-    let register = text
-        .split_whitespace()
-        .nth(1)
-        .is_some_and(|value| value.starts_with("0x"));
-    starts_with_any(text, &starts)
-        || register && text.split_whitespace().count() == 2 && text.len() < 40
+    let register = text.split_whitespace().nth(1).is_some_and(|value| value.starts_with("0x"));
+    starts_with_any(text, &starts) || register && text.split_whitespace().count() == 2 && text.len() < 40
 }
 
 /// A panic, or the stack of an error that stands above it.
@@ -163,9 +157,7 @@ fn head(rows: &[Row]) -> Option<usize> {
     if let Some(first) = rows.iter().position(panicked) {
         return Some(first);
     }
-    let body = rows
-        .iter()
-        .position(|row| matches!(part_of(row.text), Part::Goroutine | Part::Position))?;
+    let body = rows.iter().position(|row| matches!(part_of(row.text), Part::Goroutine | Part::Position))?;
     let logged = |row: &Row| !row.blank() && (row.columned() || row.text.contains(' '));
     let above = (0..body).rev().find(|at| logged(&rows[*at]));
     Some(above.unwrap_or(body.saturating_sub(1)))
@@ -213,11 +205,7 @@ impl Reader {
             last.outer = Some(outer - 1);
         }
         // What the next panic makes of this one, should one follow.
-        link.relation = Some(if recovered {
-            Relation::DirectCause
-        } else {
-            Relation::Context
-        });
+        link.relation = Some(if recovered { Relation::DirectCause } else { Relation::Context });
         self.links.push(link);
         self.in_message = true;
     }
@@ -280,10 +268,8 @@ fn place(function: &str, file: &str) -> Place {
         return Place::ThirdParty;
     }
     let package = function.trim_start_matches("created by ");
-    let standard = file.contains("/go/src/")
-        || file.contains("/src/runtime/")
-        || file.contains("/src/net/")
-        || is_toolchain(file);
+    let standard =
+        file.contains("/go/src/") || file.contains("/src/runtime/") || file.contains("/src/net/") || is_toolchain(file);
     if standard || package.starts_with("runtime.") || package == "panic" {
         return Place::Runtime;
     }
@@ -295,7 +281,5 @@ fn is_toolchain(file: &str) -> bool {
     let Some((root, _)) = file.split_once("/src/") else {
         return false;
     };
-    root.rsplit('/')
-        .next()
-        .is_some_and(|last| last == "go" || last.starts_with("go-1") || last.starts_with("go1"))
+    root.rsplit('/').next().is_some_and(|last| last == "go" || last.starts_with("go-1") || last.starts_with("go1"))
 }

@@ -80,10 +80,7 @@ impl Start {
 
     /// A block that begins at `head`.
     pub fn from(head: Head, grow: impl Grow + 'static) -> Option<Start> {
-        Some(Start {
-            head,
-            grow: Box::new(grow),
-        })
+        Some(Start { head, grow: Box::new(grow) })
     }
 }
 
@@ -123,10 +120,7 @@ fn start_of(row: &Row) -> Option<(Language, Start)> {
         return None;
     }
     let fits = |(_, firsts, _): &&Starter| firsts.is_empty() || firsts.contains(&first);
-    STARTERS
-        .iter()
-        .filter(fits)
-        .find_map(|(language, _, starter)| Some((*language, starter(row)?)))
+    STARTERS.iter().filter(fits).find_map(|(language, _, starter)| Some((*language, starter(row)?)))
 }
 
 pub(super) struct Joiner<'l, 't> {
@@ -142,8 +136,7 @@ pub(super) struct Joiner<'l, 't> {
 
 impl<'l, 't> Joiner<'l, 't> {
     pub fn new(lines: &'l [Line<'t>]) -> Joiner<'l, 't> {
-        let indented =
-            |line: &&Line| line.text.starts_with([' ', '\t']) && !line.text.trim_start().is_empty();
+        let indented = |line: &&Line| line.text.starts_with([' ', '\t']) && !line.text.trim_start().is_empty();
         let continuations = lines.iter().filter(indented);
         let marked = continuations.clone().filter(|line| line.boundary).count();
         Joiner {
@@ -196,10 +189,7 @@ impl<'l, 't> Joiner<'l, 't> {
         } else if row.fresh || row.late || self.title.is_some_and(|title| at - title > MOST_HELD) {
             self.title = None;
         }
-        self.out.push(Block {
-            range: at..at + 1,
-            kind: Kind::Single,
-        });
+        self.out.push(Block { range: at..at + 1, kind: Kind::Single });
     }
 
     /// Where the block begins that was noticed at `at`; takes back the rows put out since.
@@ -219,24 +209,14 @@ impl<'l, 't> Joiner<'l, 't> {
             Head::Function => self.title.or(before(2)).or(before(1)),
         };
         let Some(first) = first else { return at };
-        while self
-            .out
-            .last()
-            .is_some_and(|block| block.range.start >= first)
-        {
+        while self.out.last().is_some_and(|block| block.range.start >= first) {
             self.out.pop();
         }
         first
     }
 
     /// Grows a block whose rows `first..at` are known; the row after it.
-    fn grow(
-        &mut self,
-        first: usize,
-        at: usize,
-        language: Language,
-        mut grow: Box<dyn Grow>,
-    ) -> usize {
+    fn grow(&mut self, first: usize, at: usize, language: Language, mut grow: Box<dyn Grow>) -> usize {
         let mut end = at;
         let mut next = at;
         let mut before = None;
@@ -253,10 +233,7 @@ impl<'l, 't> Joiner<'l, 't> {
             next += 1;
         }
         if grow.confirmed() {
-            self.out.push(Block {
-                range: first..end,
-                kind: Kind::Failure(language),
-            });
+            self.out.push(Block { range: first..end, kind: Kind::Failure(language) });
             return end;
         }
         for unjoined in first..at {

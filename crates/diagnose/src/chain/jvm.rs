@@ -66,17 +66,8 @@ fn is_call(row: &str) -> bool {
         return false;
     };
     let source = rest.split(')').next().unwrap_or_default();
-    let known = [
-        ".java",
-        ".kt",
-        ".scala",
-        ".groovy",
-        ".clj",
-        "Native Method",
-        "Unknown Source",
-        "<generated>",
-        "SourceFile",
-    ];
+    let known =
+        [".java", ".kt", ".scala", ".groovy", ".clj", "Native Method", "Unknown Source", "<generated>", "SourceFile"];
     function.contains('.') && !function.contains(' ') && contains_any(source, &known)
 }
 
@@ -86,11 +77,7 @@ fn is_elided(row: &str) -> bool {
     };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let after = &rest[digits..];
-    digits > 0
-        && starts_with_any(
-            after,
-            &[" more", " common frames omitted", " frames truncated"],
-        )
+    digits > 0 && starts_with_any(after, &[" more", " common frames omitted", " frames truncated"])
 }
 
 /// A stack trace, or a part of one whose beginning stands above.
@@ -188,8 +175,7 @@ impl Joiner {
 
 /// A row at the left margin that names an exception begins another text.
 fn is_title(row: &Row) -> bool {
-    row.indent() == 0
-        && title::at_start(row.text).is_some_and(|title| title::is_error_name(title.type_name))
+    row.indent() == 0 && title::at_start(row.text).is_some_and(|title| title::is_error_name(title.type_name))
 }
 
 /// The exceptions of a stack trace, or the description of a report.
@@ -229,9 +215,7 @@ impl Reader {
             Part::Elided => self.in_message = false,
             Part::Stars | Part::NoMachine => {}
             Part::Other if self.links.is_empty() => self.outermost(at, row.text),
-            Part::Other if self.in_message && !row.fresh => {
-                self.last(|link| link.go_on(at, row.text))
-            }
+            Part::Other if self.in_message && !row.fresh => self.last(|link| link.go_on(at, row.text)),
             Part::Other => {}
         }
     }
@@ -257,8 +241,7 @@ impl Reader {
     fn linked(&mut self, at: usize, row: &Row, relation: Relation, text: &str) {
         let suppressed = relation == Relation::Suppressed;
         let indent = row.indent();
-        self.open
-            .retain(|(column, _)| *column < indent + usize::from(!suppressed));
+        self.open.retain(|(column, _)| *column < indent + usize::from(!suppressed));
         let mut link = named(at, text);
         link.outer = self.open.last().map(|(_, link)| *link);
         link.relation = link.outer.map(|_| relation);
@@ -305,8 +288,8 @@ impl Reader {
 /// The link that a title names, wherever in the row its type stands.
 fn named(at: usize, text: &str) -> Link {
     let text = text.trim();
-    let starting = title::at_start(text)
-        .filter(|title| !title.type_name.contains('/') || title.type_name.contains('.'));
+    let starting =
+        title::at_start(text).filter(|title| !title.type_name.contains('/') || title.type_name.contains('.'));
     let found = title::anywhere(text).or(starting);
     match found {
         Some(title) => Link::new(title.type_name, title.message, at..at + 1),
@@ -412,12 +395,7 @@ fn report(rows: &[Row]) -> Option<Chain> {
     let first = after("Description:")?;
     let action = rows.iter().position(|row| row.trimmed == "Action:");
     let mut link = Link::new("", rows[first].text, first..first + 1);
-    for (at, row) in rows
-        .iter()
-        .enumerate()
-        .take(action.unwrap_or(rows.len()))
-        .skip(first + 1)
-    {
+    for (at, row) in rows.iter().enumerate().take(action.unwrap_or(rows.len())).skip(first + 1) {
         link.go_on(at, row.text);
     }
     Chain::new(Language::Jvm, vec![link], action.is_none())

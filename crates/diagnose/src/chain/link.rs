@@ -125,10 +125,7 @@ fn inner_first(links: Vec<Link>) -> Vec<Link> {
     for (new, old) in order.iter().enumerate() {
         place[*old] = new;
     }
-    let moved = |old: &usize| Link {
-        outer: links[*old].outer.map(|outer| place[outer]),
-        ..links[*old].clone()
-    };
+    let moved = |old: &usize| Link { outer: links[*old].outer.map(|outer| place[outer]), ..links[*old].clone() };
     order.iter().map(moved).collect()
 }
 
@@ -163,11 +160,7 @@ impl Chain {
         if links.is_empty() {
             return None;
         }
-        let mut chain = Chain {
-            language,
-            links: inner_first(links),
-            truncated,
-        };
+        let mut chain = Chain { language, links: inner_first(links), truncated };
         chain.mark();
         Some(chain)
     }
@@ -200,9 +193,7 @@ impl Chain {
     /// The innermost error that says why something failed and not merely that it was ended;
     /// the root when there is none.
     pub fn informative(&self) -> &Link {
-        self.leaves()
-            .find_map(|leaf| self.outwards(leaf).find(|link| link.tells()))
-            .unwrap_or(self.root())
+        self.leaves().find_map(|leaf| self.outwards(leaf).find(|link| link.tells())).unwrap_or(self.root())
     }
 
     /// `from` and the errors that it led to, up to the outermost.
@@ -215,9 +206,8 @@ impl Chain {
         for at in 0..self.links.len() {
             let link = &self.links[at];
             let mechanism = title::is_mechanism(&link.type_name, &link.whole);
-            let incidental = link.relation == Some(Relation::Context)
-                && title::is_lookup(link.short_type())
-                && !self.echoed(link);
+            let incidental =
+                link.relation == Some(Relation::Context) && title::is_lookup(link.short_type()) && !self.echoed(link);
             let repeated = at > 0 && same(&self.links[at - 1], link);
             let link = &mut self.links[at];
             link.mechanism = mechanism;

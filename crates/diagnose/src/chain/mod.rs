@@ -86,7 +86,5 @@ fn language_of(rows: &[row::Row]) -> Option<Language> {
     if first != Language::Postgres {
         return Some(first);
     }
-    languages
-        .find(|language| *language != Language::Postgres)
-        .or(Some(first))
+    languages.find(|language| *language != Language::Postgres).or(Some(first))
 }

@@ -27,30 +27,23 @@ fn is_call(row: &str) -> bool {
 
 /// `/srv/app/x.js:12` or `node:internal/x:12`, alone on its row: where an uncaught error arose.
 fn is_position(text: &str) -> bool {
-    let ends_in_line = text
-        .trim_end()
-        .ends_with(|last: char| last.is_ascii_digit());
+    let ends_in_line = text.trim_end().ends_with(|last: char| last.is_ascii_digit());
     let starts = text.starts_with(['/', 'f', 'n']) || text.get(1..3) == Some(":\\");
     if !ends_in_line || !starts {
         return false;
     }
     let (file, number) = split_position(text.trim_end());
     // Where a column follows the line it is a message that names a place.
-    let number =
-        number.filter(|number| text.trim_end().len() == file.len() + 1 + number.to_string().len());
+    let number = number.filter(|number| text.trim_end().len() == file.len() + 1 + number.to_string().len());
     let path = starts_with_any(file, &["/", "file://", "node:"]) || file.get(1..3) == Some(":\\");
-    let source = [
-        ".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx", ".json", ".node",
-    ];
+    let source = [".js", ".cjs", ".mjs", ".ts", ".cts", ".mts", ".jsx", ".tsx", ".json", ".node"];
     let known = file.starts_with("node:") || source.iter().any(|ending| file.ends_with(ending));
     number.is_some() && path && known && !file.contains(' ')
 }
 
 /// A title that ends in an open brace: an error without calls, its properties follow.
 fn opens_object(row: &Row) -> bool {
-    row.trimmed.ends_with(" {")
-        && title::anywhere(row.text).is_some()
-        && contains_any(row.text, &["[", "Error: "])
+    row.trimmed.ends_with(" {") && title::anywhere(row.text).is_some() && contains_any(row.text, &["[", "Error: "])
 }
 
 /// An error, the excerpt of its source, or calls whose title stands above.
@@ -164,11 +157,7 @@ impl Joiner {
             return self.join(State::Title);
         }
         self.state = State::Excerpt(rows + 1);
-        if rows < LONGEST_EXCERPT {
-            Step::Hold
-        } else {
-            Step::End
-        }
+        if rows < LONGEST_EXCERPT { Step::Hold } else { Step::End }
     }
 
     /// Properties of an error, until the brace that closes them.
@@ -188,9 +177,7 @@ impl Joiner {
 
 /// A warning or `console.trace` shows calls, but nothing failed.
 fn is_notice(text: &str) -> bool {
-    let warning = text.starts_with("(node:")
-        && text.contains("Warning: ")
-        && !text.contains("RejectionWarning: ");
+    let warning = text.starts_with("(node:") && text.contains("Warning: ") && !text.contains("RejectionWarning: ");
     warning || text.starts_with("Trace: ") || text.trim() == "Trace"
 }
 
@@ -198,11 +185,7 @@ fn is_notice(text: &str) -> bool {
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let body = |row: &Row| start(row).is_some();
     let first = rows.iter().position(body)?;
-    let head = if is_call(rows[first].trimmed) {
-        title::head(rows, first)
-    } else {
-        first
-    };
+    let head = if is_call(rows[first].trimmed) { title::head(rows, first) } else { first };
     if is_notice(rows[head].text) {
         return None;
     }
@@ -233,10 +216,7 @@ impl Reader {
         let text = row.trimmed;
         if self.links.is_empty() && row.indent() == 0 && is_position(row.text) {
             self.in_excerpt = true;
-        } else if text.is_empty()
-            || text.starts_with("Node.js v")
-            || text.starts_with("Emitted 'error'")
-        {
+        } else if text.is_empty() || text.starts_with("Node.js v") || text.starts_with("Emitted 'error'") {
             self.in_message &= text.is_empty();
         } else if is_call(text) && row.indent() > 0 {
             self.call(at, row);
@@ -256,9 +236,7 @@ impl Reader {
         let marks = text.bytes().all(|byte| byte == b'^' || byte == b'~');
         if marks {
             self.in_excerpt = false;
-        } else if title::at_start(row.text)
-            .is_some_and(|title| title::is_error_name(title.type_name))
-        {
+        } else if title::at_start(row.text).is_some_and(|title| title::is_error_name(title.type_name)) {
             self.in_excerpt = false;
             self.push(at, row, text, None);
         }
@@ -282,9 +260,7 @@ impl Reader {
     /// A row between braces: a cause, a list of members, a member, or an ordinary property.
     fn property(&mut self, at: usize, row: &Row) {
         let text = row.trimmed;
-        self.depth = self
-            .depth
-            .saturating_sub(usize::from(text.starts_with(['}', ']'])));
+        self.depth = self.depth.saturating_sub(usize::from(text.starts_with(['}', ']'])));
         self.depth += usize::from(text.ends_with(['{', '[']));
         let indent = row.indent();
         self.open.retain(|(column, _)| *column < indent);
@@ -292,10 +268,7 @@ impl Reader {
         let Some((_, outer)) = self.open.last().copied() else {
             return;
         };
-        if let Some(cause) = text
-            .strip_prefix("[cause]: ")
-            .or(text.strip_prefix("cause: "))
-        {
+        if let Some(cause) = text.strip_prefix("[cause]: ").or(text.strip_prefix("cause: ")) {
             self.push(at, row, cause, Some((outer, Relation::CausedBy)));
         } else if starts_with_any(text, &["[errors]: [", "errors: ["]) {
             self.lists.push((indent, outer));
@@ -355,10 +328,7 @@ impl Reader {
 /// `code: 'X'`, `[cause]: ...`.
 fn is_property(text: &str) -> bool {
     let name = text.split_once(": ").map_or("", |(name, _)| name);
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_[]'$".contains(&byte))
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_[]'$".contains(&byte))
 }
 
 /// The link that a title names, wherever in the row its type stands.
@@ -366,11 +336,7 @@ fn named(at: usize, text: &str) -> Link {
     match title::anywhere(text) {
         Some(title) => {
             let bracketed = text[..title.at].ends_with('[');
-            let message = if bracketed {
-                title.message.trim_end_matches(']')
-            } else {
-                title.message
-            };
+            let message = if bracketed { title.message.trim_end_matches(']') } else { title.message };
             Link::new(title.type_name, message, at..at + 1)
         }
         None => match text.split_once("error: ") {
@@ -395,24 +361,11 @@ fn frame(at: usize, row: &str) -> Frame {
 }
 
 fn place(file: &str) -> Place {
-    if contains_any(
-        file,
-        &["node_modules/", "node_modules\\", "/.pnpm/", "/.yarn/"],
-    ) {
+    if contains_any(file, &["node_modules/", "node_modules\\", "/.pnpm/", "/.yarn/"]) {
         return Place::ThirdParty;
     }
-    let runtime = starts_with_any(
-        file,
-        &[
-            "node:",
-            "internal/",
-            "events.js",
-            "net.js",
-            "<anonymous>",
-            "native",
-            "index ",
-        ],
-    );
+    let runtime =
+        starts_with_any(file, &["node:", "internal/", "events.js", "net.js", "<anonymous>", "native", "index "]);
     // Old runtimes print their own files without a directory.
     if runtime || !file.contains(['/', '\\']) || file.contains("webpack/bootstrap") {
         return Place::Runtime;

@@ -30,10 +30,7 @@ fn part_of(text: &str) -> Part<'_> {
     {
         return Part::Uncaught(error);
     }
-    if let Some(error) = row
-        .strip_prefix("Next ")
-        .filter(|error| title::anywhere(error).is_some())
-    {
+    if let Some(error) = row.strip_prefix("Next ").filter(|error| title::anywhere(error).is_some()) {
         return Part::Next(error);
     }
     if matches!(row, "Stack trace:" | "[stacktrace]") {
@@ -53,8 +50,7 @@ fn call(row: &str) -> Option<&str> {
     let rest = row.strip_prefix('#')?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let call = rest[digits..].strip_prefix(' ').filter(|_| digits > 0)?;
-    let known =
-        call == "{main}" || call.starts_with("[internal function]") || call.contains(".php(");
+    let known = call == "{main}" || call.starts_with("[internal function]") || call.contains(".php(");
     known.then_some(call)
 }
 
@@ -109,9 +105,7 @@ impl Grow for Joiner {
 
 /// The errors of one text, root first as printed.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
-    let uncaught = rows
-        .iter()
-        .position(|row| matches!(part_of(row.text), Part::Uncaught(_)));
+    let uncaught = rows.iter().position(|row| matches!(part_of(row.text), Part::Uncaught(_)));
     match uncaught {
         Some(head) => uncaught_chain(rows, head),
         None => logged(rows),
@@ -157,9 +151,7 @@ fn uncaught_chain(rows: &[Row], head: usize) -> Option<Chain> {
 fn logged(rows: &[Row]) -> Option<Chain> {
     let body = |row: &Row| matches!(part_of(row.text), Part::Trace | Part::Call(_));
     let first = rows.iter().position(body)?;
-    let calls = rows
-        .iter()
-        .any(|row| matches!(part_of(row.text), Part::Call(_)));
+    let calls = rows.iter().any(|row| matches!(part_of(row.text), Part::Call(_)));
     if !calls {
         return None;
     }
@@ -170,9 +162,7 @@ fn logged(rows: &[Row]) -> Option<Chain> {
     };
     for (at, row) in rows.iter().enumerate().skip(first) {
         if let Part::Call(call) = part_of(row.text) {
-            frame(at, call)
-                .into_iter()
-                .for_each(|frame| link.call(frame, false));
+            frame(at, call).into_iter().for_each(|frame| link.call(frame, false));
         }
     }
     Chain::new(Language::Php, vec![link], head == first)
@@ -210,10 +200,8 @@ fn named(at: usize, text: &str) -> Link {
 
 /// Takes ` in file:12` off the message's end: it is the innermost call.
 fn take_position(link: &mut Link, at: usize) {
-    let Some((message, position)) = link.whole.rsplit_once(" in ").or(link
-        .whole
-        .strip_prefix("in ")
-        .map(|position| ("", position)))
+    let Some((message, position)) =
+        link.whole.rsplit_once(" in ").or(link.whole.strip_prefix("in ").map(|position| ("", position)))
     else {
         return;
     };

@@ -62,11 +62,7 @@ pub(super) fn start(row: &Row) -> Option<Start> {
         Part::Rule(closes) => State::Group(closes),
         Part::Other => return None,
     };
-    Start::here(Joiner {
-        state,
-        structured: false,
-        astray: false,
-    })
+    Start::here(Joiner { state, structured: false, astray: false })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +150,12 @@ impl Joiner {
 
     /// A row after `Type: message`: messages go on with indented rows and some known ones.
     fn message(&mut self, row: &Row) -> Step {
-        let known = starts_with_any(row.trimmed, &MESSAGE_ROWS);
-        if known || row.indent() > 0 && !self.astray {
+        let text = row.trimmed;
+        let ends = starts_with_any(text, &LAST_ROWS);
+        let goes_on = row.indent() > 0
+            || starts_with_any(text, &FURTHER_ROWS)
+            || matches!(text, ">" | ")" | "}" | "]" | "\"\"\"");
+        if ends || goes_on && !self.astray {
             return Step::Join;
         }
         // The fields of a validation error stand alone on a row, their faults are indented below.
@@ -165,36 +165,34 @@ impl Joiner {
     }
 }
 
-/// Rows that only follow an exception's message.
-const MESSAGE_ROWS: [&str; 17] = [
-    "[SQL: ",
-    "[parameters: ",
-    "[cached since",
-    "[generated in",
-    "(Background on this error at",
-    "(Caused by ",
+/// Rows at the margin with which messages of well-known libraries go on.
+const FURTHER_ROWS: [&str; 17] = [
     "DETAIL:",
     "HINT:",
     "CONTEXT:",
     "LINE ",
     "QUERY:",
     "STATEMENT:",
-    "connection to server ",
-    "could not connect to server",
-    "Is the server running",
+    "connection to server at ",
+    "connection to server on socket ",
+    "could not connect to server: ",
     "Multiple connection attempts failed",
-    "For further information visit",
+    "Help: https://docs.oracle.com",
+    "Reason: ",
+    "HTTP response headers: ",
+    "HTTP response body: ",
+    "Failed validating ",
+    "On instance",
+    "(Caused by ",
 ];
+
+/// Rows with which SQLAlchemy ends a message, whatever stood before.
+const LAST_ROWS: [&str; 5] =
+    ["[SQL: ", "[parameters: ", "[cached since", "[generated in", "(Background on this error at"];
 
 fn fatal_continuation(row: &Row) -> Step {
     let text = row.trimmed;
-    let known = [
-        "Current thread ",
-        "Thread 0x",
-        "Python runtime state:",
-        "Extension modules:",
-        "<no Python frame>",
-    ];
+    let known = ["Current thread ", "Thread 0x", "Python runtime state:", "Extension modules:", "<no Python frame>"];
     if row.indent() > 0 || starts_with_any(text, &known) {
         return Step::Join;
     }
@@ -265,9 +263,7 @@ impl<'t> Reader<'t> {
                 self.model = Some(*row);
                 self.call(at, inner);
             }
-            Part::Other if row.has_more_columns_than(self.model.as_ref()) => {
-                self.in_message = false
-            }
+            Part::Other if row.has_more_columns_than(self.model.as_ref()) => self.in_message = false,
             Part::Other => self.other(at, inner),
         }
     }
@@ -365,11 +361,7 @@ impl<'t> Reader<'t> {
         if inner.starts_with("-+") {
             let group = self.level().last.map(|(group, _)| group);
             self.truncated |= group.is_none();
-            self.levels.push(Level {
-                margin: margin + 2,
-                group,
-                last: None,
-            });
+            self.levels.push(Level { margin: margin + 2, group, last: None });
         } else {
             self.close_member();
         }
@@ -417,25 +409,12 @@ fn frame(at: usize, inner: &str) -> Frame {
 fn place(file: &str) -> Place {
     // Compiled modules show the path of their source, which is not installed.
     let compiled = file.ends_with(".pyx") || file.ends_with(".pxi");
-    if compiled
-        || contains_any(
-            file,
-            &["site-packages/", "dist-packages/", "site-packages\\"],
-        )
-    {
+    if compiled || contains_any(file, &["site-packages/", "dist-packages/", "site-packages\\"]) {
         return Place::ThirdParty;
     }
     // The scripts that pip installs beside the interpreter have no extension.
     let script = file.contains("/bin/") && !file.ends_with(".py");
-    let library = contains_any(
-        file,
-        &[
-            "/lib/python3.",
-            "/lib/python2.",
-            "/lib64/python3.",
-            "\\Lib\\",
-        ],
-    );
+    let library = contains_any(file, &["/lib/python3.", "/lib/python2.", "/lib64/python3.", "\\Lib\\"]);
     if library || script || file.starts_with('<') {
         return Place::Runtime;
     }

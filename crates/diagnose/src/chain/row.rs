@@ -82,16 +82,11 @@ impl Signs {
         let bytes = line.as_bytes();
         let from = |at: usize| bytes.get(at..).unwrap_or_default();
         let fours = bytes.iter().zip(from(1)).zip(from(2)).zip(from(3));
-        let mut signs = Signs {
-            tag: false,
-            ruby: line.ends_with(':'),
-            connection: line.starts_with("co"),
-        };
+        let mut signs = Signs { tag: false, ruby: line.ends_with(':'), connection: line.starts_with("co") };
         for (((a, b), c), d) in fours {
             signs.tag |= (*a == b':') & (*b == b' ') & (*c == b' ');
             signs.ruby |= ((*b == b'b') | (*b == b'>')) & (*c == b':');
-            signs.connection |=
-                ((*a == b':') | (*a == b')')) & (*b == b' ') & (*c == b'c') & (*d == b'o');
+            signs.connection |= ((*a == b':') | (*a == b')')) & (*b == b' ') & (*c == b'c') & (*d == b'o');
         }
         signs
     }

@@ -28,11 +28,7 @@ fn part_of(text: &str) -> Part<'_> {
         return Part::Cause;
     }
     if let Some(call) = row.strip_prefix("from ") {
-        return if is_call(call) {
-            Part::Call(call)
-        } else {
-            Part::Other
-        };
+        return if is_call(call) { Part::Call(call) } else { Part::Other };
     }
     let Some(end) = position_end(row) else {
         return Part::Other;
@@ -46,30 +42,16 @@ fn part_of(text: &str) -> Part<'_> {
 }
 
 fn error<'t>(position: &'t str, text: &'t str) -> Part<'t> {
-    let named = text
-        .strip_suffix(')')
-        .and_then(|text| text.rsplit_once('('));
+    let named = text.strip_suffix(')').and_then(|text| text.rsplit_once('('));
     match named {
-        Some((message, type_name))
-            if title::at_start(type_name).is_some_and(|title| title.message.is_empty()) =>
-        {
+        Some((message, type_name)) if title::at_start(type_name).is_some_and(|title| title.message.is_empty()) => {
             let message = message.trim();
-            Part::Error {
-                position,
-                message,
-                type_name,
-            }
+            Part::Error { position, message, type_name }
         }
-        _ if text == "unhandled exception" => Part::Error {
-            position,
-            message: text,
-            type_name: "RuntimeError",
-        },
-        _ if starts_with_any(text, &["syntax error", "syntax errors found"]) => Part::Error {
-            position,
-            message: text,
-            type_name: "SyntaxError",
-        },
+        _ if text == "unhandled exception" => Part::Error { position, message: text, type_name: "RuntimeError" },
+        _ if starts_with_any(text, &["syntax error", "syntax errors found"]) => {
+            Part::Error { position, message: text, type_name: "SyntaxError" }
+        }
         _ => Part::Other,
     }
 }
@@ -154,9 +136,7 @@ impl Grow for Joiner {
                 let indented = row.indent() > 0;
                 if indented { Step::Join } else { Step::Hold }
             }
-            Part::Other if starts_with_any(text, &["Tasks: TOP", "(See full trace by running"]) => {
-                Step::Join
-            }
+            Part::Other if starts_with_any(text, &["Tasks: TOP", "(See full trace by running"]) => Step::Join,
             Part::Other if text.starts_with("... ") && text.ends_with("levels...") => Step::Join,
             Part::Other => Step::End,
         }
@@ -171,11 +151,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
     let head = head(rows);
     for (at, row) in rows.iter().enumerate().skip(head) {
         match part_of(row.text) {
-            Part::Error {
-                position,
-                message,
-                type_name,
-            } => {
+            Part::Error { position, message, type_name } => {
                 let mut link = Link::new(type_name, message, at..at + 1);
                 link.call(frame(at, position), false);
                 links.push(link);
@@ -204,9 +180,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
             Part::Other => {}
         }
     }
-    let truncated = links
-        .first()
-        .is_some_and(|link| link.whole.is_empty() && link.type_name.is_empty());
+    let truncated = links.first().is_some_and(|link| link.whole.is_empty() && link.type_name.is_empty());
     for (at, link) in links.iter_mut().enumerate().skip(1) {
         link.outer = Some(at - 1);
         link.relation = Some(Relation::CausedBy);
@@ -230,13 +204,8 @@ fn named(at: usize, row: &Row) -> Link {
     if let Some(title) = title::anywhere(text) {
         return Link::new(title.type_name, title.message, at..at + 1);
     }
-    match text
-        .strip_suffix("):")
-        .and_then(|text| text.split_once(" ("))
-    {
-        Some((type_name, message)) if title::at_start(type_name).is_some() => {
-            Link::new(type_name, message, at..at + 1)
-        }
+    match text.strip_suffix("):").and_then(|text| text.split_once(" (")) {
+        Some((type_name, message)) if title::at_start(type_name).is_some() => Link::new(type_name, message, at..at + 1),
         _ => Link::new("", text, at..at + 1),
     }
 }
@@ -249,9 +218,7 @@ fn frame(at: usize, position: &str) -> Frame {
 }
 
 fn place(file: &str) -> Place {
-    if contains_any(file, &["/gems/", "/bundler/gems/", "/vendor/bundle/"])
-        && !file.contains("/rubygems/")
-    {
+    if contains_any(file, &["/gems/", "/bundler/gems/", "/vendor/bundle/"]) && !file.contains("/rubygems/") {
         return Place::ThirdParty;
     }
     let bin = ["/usr/local/bin/", "/usr/bin/", "bin/"];

@@ -78,11 +78,7 @@ impl Grow for Joiner {
         let next = match self.state {
             _ if starts_with_any(
                 text,
-                &[
-                    "note: run with `RUST_BACKTRACE",
-                    "note: Some details are omitted",
-                    "note: we would appreciate",
-                ],
+                &["note: run with `RUST_BACKTRACE", "note: Some details are omitted", "note: we would appreciate"],
             ) =>
             {
                 Some(State::Notes)
@@ -94,13 +90,9 @@ impl Grow for Joiner {
             State::Message if row.indent() > 0 => Some(State::Message),
             State::Message => return Step::Hold,
             State::Notes => None,
-            State::Backtrace if numbered(row.text).is_some() || is_position(row.text) => {
-                Some(State::Backtrace)
-            }
+            State::Backtrace if numbered(row.text).is_some() || is_position(row.text) => Some(State::Backtrace),
             State::Backtrace => None,
-            State::List | State::Report if text == "Caused by:" || is_heading(text) => {
-                Some(State::List)
-            }
+            State::List | State::Report if text == "Caused by:" || is_heading(text) => Some(State::List),
             State::List if row.indent() > 0 && !row.fresh => Some(State::List),
             State::Report => numbered(row.text).map(|_| State::List),
             State::List => None,
@@ -130,8 +122,7 @@ fn is_backtrace(text: &str) -> bool {
 
 /// What stands in a report between its lists.
 fn is_heading(text: &str) -> bool {
-    matches!(text, "Location:" | "Suggestion:")
-        || contains_any(text, &["━━ BACKTRACE ━━", "Backtrace omitted."])
+    matches!(text, "Location:" | "Suggestion:") || contains_any(text, &["━━ BACKTRACE ━━", "Backtrace omitted."])
 }
 
 /// The panic, or the errors of a report.
@@ -140,11 +131,7 @@ pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
         return panic(rows);
     }
     let listed = rows.iter().any(|row| is_list(row.trimmed));
-    if listed {
-        report(rows)
-    } else {
-        backtrace_only(rows)
-    }
+    if listed { report(rows) } else { backtrace_only(rows) }
 }
 
 fn panic(rows: &[Row]) -> Option<Chain> {
@@ -173,9 +160,7 @@ fn new_form(rows: &[Row], at: usize, rest: &str) -> Link {
     let (file, number) = split_position(rest.trim_end_matches(':'));
     let mut link = Link::new("panic", "", at..at + 1);
     let ends = |row: &Row| starts_with_any(row.trimmed, &["note: ", "stack backtrace:"]);
-    let message: Vec<_> = (at + 1..rows.len())
-        .take_while(|row| !ends(&rows[*row]))
-        .collect();
+    let message: Vec<_> = (at + 1..rows.len()).take_while(|row| !ends(&rows[*row])).collect();
     for row in message {
         if link.whole.is_empty() && !rows[row].blank() {
             // The message is what to cite, not the row above it.
@@ -224,9 +209,7 @@ fn report(rows: &[Row]) -> Option<Chain> {
 fn outermost(rows: &[Row], heading: usize) -> Option<Link> {
     let spoken = |at: &usize| !rows[*at].blank();
     let above = || (0..heading).rev().filter(spoken);
-    let first = above()
-        .find(|at| rows[*at].trimmed.starts_with("Error: "))
-        .or_else(|| above().next())?;
+    let first = above().find(|at| rows[*at].trimmed.starts_with("Error: ")).or_else(|| above().next())?;
     let message = rows[first].trimmed.trim_start_matches("Error: ");
     let mut link = Link::new("", message, first..first + 1);
     for (at, row) in rows.iter().enumerate().take(heading).skip(first + 1) {
@@ -259,11 +242,7 @@ fn backtrace_only(rows: &[Row]) -> Option<Chain> {
 /// The calls of a backtrace, innermost first.
 fn calls(rows: &[Row], link: &mut Link) {
     let begin = rows.iter().position(|row| is_backtrace(row.trimmed));
-    for (at, row) in rows
-        .iter()
-        .enumerate()
-        .skip(begin.map_or(0, |begin| begin + 1))
-    {
+    for (at, row) in rows.iter().enumerate().skip(begin.map_or(0, |begin| begin + 1)) {
         let Some((_, function)) = numbered(row.text) else {
             continue;
         };
@@ -273,10 +252,7 @@ fn calls(rows: &[Row], link: &mut Link) {
         }
         let source = position.map_or("", |row| row.trimmed.trim_start_matches("at "));
         let (file, number) = split_position(source);
-        link.call(
-            Frame::new(at, function, file, number, place(function, file)),
-            false,
-        );
+        link.call(Frame::new(at, function, file, number, place(function, file)), false);
     }
 }
 
@@ -301,15 +277,7 @@ fn place(function: &str, file: &str) -> Place {
     {
         return Place::Runtime;
     }
-    if contains_any(
-        file,
-        &[
-            "/.cargo/registry/",
-            "/.cargo/git/",
-            "/registry/src/",
-            "/vendor/",
-        ],
-    ) {
+    if contains_any(file, &["/.cargo/registry/", "/.cargo/git/", "/registry/src/", "/vendor/"]) {
         return Place::ThirdParty;
     }
     // Without a file only the crate's name tells; these carry futures and servers everywhere.

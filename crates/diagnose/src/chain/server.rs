@@ -10,14 +10,7 @@ use super::{Chain, Language, Link};
 const FAILURES: [&str; 3] = ["ERROR", "FATAL", "PANIC"];
 /// These are failures only when the server has advice about them.
 const NOTES: [&str; 2] = ["LOG", "WARNING"];
-const FOLLOWERS: [&str; 6] = [
-    "DETAIL",
-    "HINT",
-    "CONTEXT",
-    "STATEMENT",
-    "QUERY",
-    "LOCATION",
-];
+const FOLLOWERS: [&str; 6] = ["DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION"];
 
 /// A row of the server: what stands before its tag, the tag, the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +30,7 @@ fn said<'t>(row: &Row<'t>) -> Option<Said<'t>> {
     let spaced = |at: &usize| line[*at..].starts_with(":  ");
     let at = line.match_indices(':').map(|(at, _)| at).find(spaced)?;
     let text = &line[at + 3..];
-    let start = line[..at]
-        .rfind(|before: char| !before.is_ascii_uppercase())
-        .map_or(0, |before| before + 1);
+    let start = line[..at].rfind(|before: char| !before.is_ascii_uppercase()).map_or(0, |before| before + 1);
     let tag = &line[start..at];
     let known = FAILURES.contains(&tag) || NOTES.contains(&tag) || FOLLOWERS.contains(&tag);
     if !known || text.starts_with(' ') || text.is_empty() {
@@ -47,11 +38,7 @@ fn said<'t>(row: &Row<'t>) -> Option<Said<'t>> {
     }
     let prefix = &line[..start];
     let stamped = stamp(prefix).unwrap_or(0);
-    Some(Said {
-        writer: prefix[stamped..].trim(),
-        tag,
-        text,
-    })
+    Some(Said { writer: prefix[stamped..].trim(), tag, text })
 }
 
 /// A message of the client library, which names the server it tried.
@@ -72,18 +59,10 @@ fn is_client(row: &Row) -> bool {
 /// A message that more rows may follow.
 pub(super) fn start(row: &Row) -> Option<Start> {
     if let Some(said) = said(row).filter(|said| !FOLLOWERS.contains(&said.tag)) {
-        return Start::here(Joiner {
-            writer: Some(said.writer.to_string()),
-            note: NOTES.contains(&said.tag),
-            rows: 1,
-        });
+        return Start::here(Joiner { writer: Some(said.writer.to_string()), note: NOTES.contains(&said.tag), rows: 1 });
     }
     if is_client(row) {
-        return Start::here(Joiner {
-            writer: None,
-            note: false,
-            rows: 1,
-        });
+        return Start::here(Joiner { writer: None, note: false, rows: 1 });
     }
     None
 }
@@ -106,9 +85,7 @@ impl Grow for Joiner {
             // psql and drivers print the rest of a server's message without its prefix.
             (None, Some(said)) => FOLLOWERS.contains(&said.tag) && said.writer.is_empty(),
             (Some(_), None) => !row.fresh && !self.note && is_rest(row),
-            (None, None) => {
-                !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row))
-            }
+            (None, None) => !row.fresh && !row.late && (row.line.starts_with('\t') || is_client(row)),
         };
         if joins {
             self.rows += 1;
@@ -130,8 +107,7 @@ fn is_rest(row: &Row) -> bool {
 
 /// The message, its further rows as part of it.
 pub(super) fn parse(rows: &[Row]) -> Option<Chain> {
-    let begins =
-        |row: &Row| said(row).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row);
+    let begins = |row: &Row| said(row).is_some_and(|said| !FOLLOWERS.contains(&said.tag)) || is_client(row);
     let first = rows.iter().position(begins)?;
     let mut link = match said(&rows[first]) {
         Some(said) => Link::new(said.tag, said.text, first..first + 1),

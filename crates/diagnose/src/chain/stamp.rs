@@ -40,10 +40,7 @@ fn lettered(text: &str) -> Option<usize> {
 /// Redis: `1:M 22 Nov 2026 06:07:41.250 # `, process and role before, the level's mark after.
 fn redis(text: &str) -> Option<usize> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let role = text
-        .get(digits..)?
-        .strip_prefix(':')
-        .filter(|_| digits > 0)?;
+    let role = text.get(digits..)?.strip_prefix(':').filter(|_| digits > 0)?;
     let rest = role.strip_prefix(['M', 'S', 'C', 'X'])?.strip_prefix(' ')?;
     let end = text.len() - rest.len() + plain(rest)?;
     let marked = starts_with_any(&text[end..], &[" # ", " * ", " - ", " . "]);
@@ -85,14 +82,7 @@ const NUMBERED: [&str; 9] = [
 ];
 
 /// Dates that begin with a name. Those of syslog end inside the time, to tell it from a year.
-const NAMED: [&str; 6] = [
-    "Xxx 99, 9999",
-    "Xxx 9, 9999",
-    "Xxx Xxx 99",
-    "Xxx Xxx  9",
-    "Xxx 99 99:",
-    "Xxx  9 99:",
-];
+const NAMED: [&str; 6] = ["Xxx 99, 9999", "Xxx 9, 9999", "Xxx Xxx 99", "Xxx Xxx  9", "Xxx 99 99:", "Xxx  9 99:"];
 
 /// Length of a date.
 fn date(text: &str) -> Option<usize> {
@@ -101,11 +91,7 @@ fn date(text: &str) -> Option<usize> {
     }
     NAMED.iter().find_map(|shape| {
         let length = length_of(text, shape)?;
-        Some(if shape.ends_with(':') {
-            length - 4
-        } else {
-            length
-        })
+        Some(if shape.ends_with(':') { length - 4 } else { length })
     })
 }
 
@@ -114,14 +100,10 @@ fn time(text: &str) -> Option<usize> {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    let shapes = [
-        "99:99:99", "9:99:99", "99:99AM", "99:99PM", "9:99AM", "9:99PM",
-    ];
+    let shapes = ["99:99:99", "9:99:99", "99:99AM", "99:99PM", "9:99AM", "9:99PM"];
     let mut at = shapes.iter().find_map(|shape| length_of(text, shape))?;
     let fraction = text[at..].strip_prefix(['.', ',', ':']);
-    let digits = fraction.map_or(0, |rest| {
-        rest.bytes().take_while(u8::is_ascii_digit).count()
-    });
+    let digits = fraction.map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
     if digits > 0 {
         at += digits + 1;
     }
@@ -130,14 +112,13 @@ fn time(text: &str) -> Option<usize> {
         at += zone(&text[at..]);
     }
     let next = text[at..].chars().next();
-    next.is_none_or(|next| !next.is_alphanumeric())
-        .then_some(at)
+    next.is_none_or(|next| !next.is_alphanumeric()).then_some(at)
 }
 
 /// What may follow a time of day.
 const ZONES: [&str; 19] = [
-    "Z", " Z", "+99:99", "-99:99", " +99:99", " -99:99", "+9999", "-9999", " +9999", " -9999",
-    "+99", "-99", " UTC", " GMT", " CET", " EST", " PST", " AM", " PM",
+    "Z", " Z", "+99:99", "-99:99", " +99:99", " -99:99", "+9999", "-9999", " +9999", " -9999", "+99", "-99", " UTC",
+    " GMT", " CET", " EST", " PST", " AM", " PM",
 ];
 
 /// Length of a zone, or of AM and PM; 0 when there is none.
@@ -150,24 +131,18 @@ fn zone(text: &str) -> usize {
     if !begins {
         return 0;
     }
-    ZONES
-        .iter()
-        .find_map(|zone| length_of(text, zone))
-        .unwrap_or(0)
+    ZONES.iter().find_map(|zone| length_of(text, zone)).unwrap_or(0)
 }
 
 /// Length of `text`'s start when it has the shape: `9` any digit, `X` a capital, `x` a small
 /// letter, anything else itself.
 fn length_of(text: &str, shape: &str) -> Option<usize> {
     let bytes = text.as_bytes().get(..shape.len())?;
-    let fits = bytes
-        .iter()
-        .zip(shape.bytes())
-        .all(|(byte, want)| match want {
-            b'9' => byte.is_ascii_digit(),
-            b'X' => byte.is_ascii_uppercase(),
-            b'x' => byte.is_ascii_lowercase(),
-            want => *byte == want,
-        });
+    let fits = bytes.iter().zip(shape.bytes()).all(|(byte, want)| match want {
+        b'9' => byte.is_ascii_digit(),
+        b'X' => byte.is_ascii_uppercase(),
+        b'x' => byte.is_ascii_lowercase(),
+        want => *byte == want,
+    });
     fits.then_some(shape.len())
 }

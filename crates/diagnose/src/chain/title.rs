@@ -28,11 +28,7 @@ pub(super) fn at_start(text: &str) -> Option<Title<'_>> {
     };
     let first = type_name.chars().next()?;
     let named = first.is_alphabetic() || first == '_';
-    (named && !type_name.ends_with('.')).then_some(Title {
-        type_name,
-        message,
-        at: 0,
-    })
+    (named && !type_name.ends_with('.')).then_some(Title { type_name, message, at: 0 })
 }
 
 /// Like [`at_start`], for types that are called like errors, also after other words
@@ -63,13 +59,9 @@ fn ending_at(text: &str, end: usize) -> Option<Title<'_>> {
 
 fn without_code(text: &str) -> &str {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let code = text
-        .strip_suffix([']', ')'])
-        .and_then(|inner| inner.rsplit_once([' ']));
+    let code = text.strip_suffix([']', ')']).and_then(|inner| inner.rsplit_once([' ']));
     match code {
-        Some((before, code)) if code.starts_with(['[', '(']) && code[1..].bytes().all(word) => {
-            before
-        }
+        Some((before, code)) if code.starts_with(['[', '(']) && code[1..].bytes().all(word) => before,
         _ => text,
     }
 }
@@ -111,8 +103,7 @@ fn name_length(text: &str) -> usize {
 
 fn is_nested(text: &str) -> bool {
     let inner = text.strip_prefix("::");
-    inner
-        .is_some_and(|inner| inner.starts_with(|first: char| first.is_alphabetic() || first == '_'))
+    inner.is_some_and(|inner| inner.starts_with(|first: char| first.is_alphabetic() || first == '_'))
 }
 
 /// Whether a type's name says that it is an error, or is dotted and ends like a type.
@@ -128,23 +119,13 @@ pub(super) fn is_error_name(name: &str) -> bool {
 
 /// Whether a type's name ends in a word for errors.
 pub(super) fn ends_like_error(name: &str) -> bool {
-    let endings = [
-        "Error",
-        "Exception",
-        "Throwable",
-        "Rejection",
-        "Failure",
-        "Fault",
-        "Death",
-    ];
+    let endings = ["Error", "Exception", "Throwable", "Rejection", "Failure", "Fault", "Death"];
     let last = last_part(name);
     starts_upper(last) && endings.iter().any(|ending| last.ends_with(ending))
 }
 
 fn last_part(name: &str) -> &str {
-    let part = name
-        .bytes()
-        .rposition(|byte| matches!(byte, b'.' | b'$' | b':'));
+    let part = name.bytes().rposition(|byte| matches!(byte, b'.' | b'$' | b':'));
     part.map_or(name, |at| &name[at + 1..])
 }
 
@@ -168,8 +149,7 @@ fn is_qualified(name: &str) -> bool {
 /// stands before it is a logger's own line.
 pub(super) fn head(rows: &[Row], body: usize) -> usize {
     let above = || (0..body).rev();
-    let margin =
-        |row: &Row| row.indent() == 0 && anywhere(row.text).is_some_and(|title| title.at == 0);
+    let margin = |row: &Row| row.indent() == 0 && anywhere(row.text).is_some_and(|title| title.at == 0);
     above()
         .find(|at| margin(&rows[*at]))
         .or_else(|| above().find(|at| anywhere(rows[*at].text).is_some()))
@@ -238,10 +218,7 @@ pub(super) fn is_mechanism(type_name: &str, whole: &str) -> bool {
     }
     // An operating system's timeout is an answer of the network, not a timer of the program.
     let of_system = whole.starts_with("[Errno") || whole.starts_with("[WinError");
-    if matches!(
-        last,
-        "TimeoutError" | "TimeoutException" | "timeout" | "TimeoutCancellationException"
-    ) {
+    if matches!(last, "TimeoutError" | "TimeoutException" | "timeout" | "TimeoutCancellationException") {
         return TIMEOUT_HOMES.contains(&home.trim_end_matches(':')) && !of_system;
     }
     if last == "IOException" && whole.trim() == "Broken pipe" {
@@ -255,15 +232,8 @@ pub(super) fn is_mechanism(type_name: &str, whole: &str) -> bool {
 
 /// Whether a type is that of a lookup that found nothing, which programs use as a branch.
 pub(super) fn is_lookup(short: &str) -> bool {
-    let lookups = [
-        "AttributeError",
-        "Empty",
-        "IndexError",
-        "KeyError",
-        "LookupError",
-        "StopAsyncIteration",
-        "StopIteration",
-    ];
+    let lookups =
+        ["AttributeError", "Empty", "IndexError", "KeyError", "LookupError", "StopAsyncIteration", "StopIteration"];
     lookups.contains(&short)
 }
 
@@ -274,30 +244,12 @@ mod tests {
     #[test]
     fn a_title_is_found_behind_words_brackets_and_codes() {
         let found = |text| anywhere(text).map(|title: Title| (title.type_name, title.message));
-        assert_eq!(
-            found("failed to start Error: multi"),
-            Some(("Error", "multi"))
-        );
-        assert_eq!(
-            found("[Error: ENOENT: no such file] {"),
-            Some(("Error", "ENOENT: no such file] {"))
-        );
-        assert_eq!(
-            found("RangeError [ERR_SOCKET_BAD_PORT]: port"),
-            Some(("RangeError", "port"))
-        );
-        assert_eq!(
-            found("SocketException (111): refused"),
-            Some(("SocketException", "refused"))
-        );
-        assert_eq!(
-            found("Caused by: org.x.db.Broken: m"),
-            Some(("org.x.db.Broken", "m"))
-        );
-        assert_eq!(
-            found("java.base/java.lang.Error"),
-            Some(("java.base/java.lang.Error", ""))
-        );
+        assert_eq!(found("failed to start Error: multi"), Some(("Error", "multi")));
+        assert_eq!(found("[Error: ENOENT: no such file] {"), Some(("Error", "ENOENT: no such file] {")));
+        assert_eq!(found("RangeError [ERR_SOCKET_BAD_PORT]: port"), Some(("RangeError", "port")));
+        assert_eq!(found("SocketException (111): refused"), Some(("SocketException", "refused")));
+        assert_eq!(found("Caused by: org.x.db.Broken: m"), Some(("org.x.db.Broken", "m")));
+        assert_eq!(found("java.base/java.lang.Error"), Some(("java.base/java.lang.Error", "")));
         assert_eq!(found("an Error happened: x"), None);
         assert_eq!(found("see https://a.b.c/Error"), None);
         assert_eq!(found("listening on db.internal.example: 80"), None);
@@ -309,17 +261,8 @@ mod tests {
         assert!(is_mechanism("TimeoutError", ""));
         assert!(is_mechanism("java.util.concurrent.TimeoutException", "5 s"));
         assert!(is_mechanism("", "context deadline exceeded"));
-        assert!(!is_mechanism(
-            "TimeoutError",
-            "[Errno 110] Connection timed out"
-        ));
-        assert!(!is_mechanism(
-            "redis.exceptions.TimeoutError",
-            "Timeout connecting to server"
-        ));
-        assert!(!is_mechanism(
-            "sqlalchemy.exc.TimeoutError",
-            "QueuePool limit of size 5"
-        ));
+        assert!(!is_mechanism("TimeoutError", "[Errno 110] Connection timed out"));
+        assert!(!is_mechanism("redis.exceptions.TimeoutError", "Timeout connecting to server"));
+        assert!(!is_mechanism("sqlalchemy.exc.TimeoutError", "QueuePool limit of size 5"));
     }
 }

@@ -82,7 +82,7 @@ pub fn peer_of_refusal(finding: &mut Option<Finding>, context: &Context) {
     };
     finding.component = Some(component.clone());
     if key != finding.key.as_str() {
-        let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+        let default = finding.unnamed(context.catalogue);
         let culprit = if default { context.catalogue.causes().iter().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone()) } else { None };
         finding.becomes(key, culprit, &format!("the peer is {component}"), 0.0, context.catalogue);
     }
@@ -202,7 +202,7 @@ fn stops_a_server(key: &str) -> bool {
     matches!(
         key,
         "db_data_corrupt" | "data_directory_permissions" | "data_directory_version" | "invalid_config_parameter" | "port_in_use" | "disk_full"
-            | "out_of_memory" | "permission_denied" | "read_only_filesystem" | "missing_mount" | "missing_password"
+            | "out_of_memory" | "permission_denied" | "read_only_filesystem" | "missing_password"
     )
 }
 
@@ -346,7 +346,7 @@ fn is_loopback_host(host: &str) -> bool {
 /// Words that name no address: the program's other lines and the facts may.
 pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+    let default = finding.unnamed(context.catalogue);
     let connects = (Layer::Dns..=Layer::Schema).contains(&finding.layer);
     let full = finding.key.as_str() == "disk_full";
     if !default || !(connects || full) {

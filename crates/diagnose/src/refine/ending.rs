@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::finding::{Cited, Finding};
-use tminus_core::event::Notice;
+use tminus_core::event::{EventKind, Notice};
 use tminus_core::verdict::Supports;
 
 /// Killed for lack of memory: the platform's word, or a kill under a known limit.
@@ -76,7 +76,7 @@ pub fn killed_by_probe(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let key = if liveness.is_some() && startup.is_none() { "liveness_kill" } else { "startup_probe_timeout" };
-    let busy = reading.last_words().filter(|(at, _)| shows_work(&at.text));
+    let busy = reading.last_words().filter(|(at, _)| shows_work(&at.text) || works_steadily(context));
     let Some((words, time)) = busy else {
         // The probe killed it, and nothing shows what it was doing: no cause is named.
         *finding = None;
@@ -142,6 +142,22 @@ fn shows_work(text: &str) -> bool {
             rest.split_whitespace().count() >= 1
         })
     })
+}
+
+/// Do the last lines repeat one shape with other numbers? Work in progress, item by item.
+fn works_steadily(context: &Context) -> bool {
+    context.reading.attempt.events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::ChildOutput { lines, at: Some(at), last: Some(last), .. } => {
+            let same = crate::split::shape(&at.text) == crate::split::shape(&last.text);
+            Some(*lines >= 3 && at.text != last.text && (same || *lines >= 5 && numbered(&last.text)))
+        }
+        _ => None,
+    }) == Some(true)
+}
+
+/// Does a line count something?
+fn numbered(text: &str) -> bool {
+    text.rsplit(' ').take(4).any(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))
 }
 
 fn after(text: &str, word: &str) -> Option<String> {

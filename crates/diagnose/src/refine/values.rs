@@ -97,16 +97,25 @@ pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
 /// Nothing names the place: the deepest frame of the program's own code does.
 pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    let default = context.catalogue.cause(&finding.key).is_some_and(|entry| entry.culprit == finding.culprit);
+    let default = finding.unnamed(context.catalogue);
     let own = matches!(finding.domain, Domain::Application | Domain::Configuration);
     if !default || !own {
         return;
     }
     let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
-    let frame = failure.and_then(|f| crate::weigh::informative_link(f)).and_then(|(_, link)| link.in_app.clone());
+    let source = || finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| python_file(&m.says));
+    let frame = failure.and_then(crate::weigh::informative_link).and_then(|(_, link)| link.in_app.clone()).or_else(source);
     if let Some(frame) = frame {
         finding.culprit = frame;
     }
+}
+
+/// `File "/srv/app/x.py", line 2` at the end of a traceback, as `x.py:2`: where source does not parse.
+fn python_file(says: &str) -> Option<String> {
+    let rest = &says[says.rfind("File \"")? + "File \"".len()..];
+    let (path, rest) = rest.split_once('"')?;
+    let line: String = rest.strip_prefix(", line ")?.chars().take_while(char::is_ascii_digit).collect();
+    Some(format!("{}:{line}", path.rsplit('/').next()?))
 }
 
 /// A port is taken by the program itself: an earlier line of the same attempt says so.

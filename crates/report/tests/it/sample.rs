@@ -23,9 +23,9 @@ pub fn two_epochs() -> Verdict {
         "2025-09-15T21:28:03Z",
         62,
         56_000,
-        "netra-backend-staging-00711-lvp",
+        "lumen-backend-staging-00711-lvp",
     );
-    attempts[0].revision = Some("netra-backend-staging-00709-abc".into());
+    attempts[0].revision = Some("lumen-backend-staging-00709-abc".into());
     for a in &mut attempts {
         (a.exit_code, a.phase, a.stage) =
             (Some(3), Some("database".into()), Some(Stage::Dependencies));
@@ -43,7 +43,7 @@ pub fn two_epochs() -> Verdict {
         "2025-09-16T00:41:05Z",
         7,
         5_500,
-        "netra-backend-staging-00734-qxv",
+        "lumen-backend-staging-00734-qxv",
     );
     for a in &mut late {
         (a.exit_code, a.stage) = (Some(3), Some(Stage::Import));
@@ -55,9 +55,9 @@ pub fn two_epochs() -> Verdict {
         ..attempt(28, AttemptOutcome::CutOff)
     });
     Verdict {
-        service: Some("netra-backend-staging".into()),
+        service: Some("lumen-backend-staging".into()),
         environment: Some("staging".into()),
-        revision: Some("netra-backend-staging-00734-qxv".into()),
+        revision: Some("lumen-backend-staging-00734-qxv".into()),
         causes: vec![socket_path(), package()],
         runner_up: Some(RunnerUp {
             cause: key("import_error"),
@@ -120,7 +120,7 @@ pub fn two_epochs() -> Verdict {
             seen_in: Some((14, 14)),
         }],
         needed: strings(&[
-            "the rows between 21:37 and 00:41: tminus why run:netra-backend-staging --since 24h",
+            "the rows between 21:37 and 00:41: tminus why run:lumen-backend-staging --since 24h",
         ]),
         attempts,
         coverage: two_epochs_coverage(),
@@ -146,7 +146,7 @@ fn socket_path() -> Cause {
                 "e1",
                 DATABASE,
                 214,
-                "connection to server on socket \"/cloudsql/netra-staging:us-central1:staging-shared-postgres/.s.PGSQL.5432\" failed: server closed the connection unexpectedly",
+                "connection to server on socket \"/cloudsql/lumen-staging:us-central1:staging-shared-postgres/.s.PGSQL.5432\" failed: server closed the connection unexpectedly",
                 Supports::Cause,
             ),
             evidence(
@@ -166,12 +166,12 @@ fn socket_path() -> Cause {
         ],
         contributing: strings(&["x1"]),
         remedy: "route egress so that the built-in Cloud SQL socket works".into(),
-        next: "gcloud run services update netra-backend-staging --vpc-egress private-ranges-only"
+        next: "gcloud run services update lumen-backend-staging --vpc-egress private-ranges-only"
             .into(),
         ..cause(
             "c1",
             "proxy_closed_handshake",
-            "/cloudsql/netra-staging:us-central1:staging-shared-postgres",
+            "/cloudsql/lumen-staging:us-central1:staging-shared-postgres",
         )
     }
 }
@@ -186,7 +186,7 @@ fn package() -> Cause {
                 "e5",
                 MODULE,
                 699,
-                "ModuleNotFoundError: No module named 'netra_backend.app.services.monitoring'",
+                "ModuleNotFoundError: No module named 'lumen_backend.app.services.monitoring'",
                 Supports::Cause,
             ),
             evidence(
@@ -224,7 +224,7 @@ fn package() -> Cause {
         ..cause(
             "c2",
             "missing_module",
-            "netra_backend.app.services.monitoring",
+            "lumen_backend.app.services.monitoring",
         )
     }
 }

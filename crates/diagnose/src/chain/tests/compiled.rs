@@ -6,66 +6,31 @@ use crate::chain::{Language::DotNet, Language::Go, Language::Rust, Relation, par
 #[test]
 fn a_go_panic_keeps_its_wrapped_message_whole() {
     let chain = whole(Go, include_str!("../samples/go_panic.txt"));
-    assert_eq!(
-        links(&chain),
-        [(
-            "panic",
-            "open db: dial tcp 127.0.0.1:1: connect: connection refused",
-            None
-        )]
-    );
-    assert_eq!(
-        call(chain.root().application.as_ref()),
-        "main.main /src/a.go:7"
-    );
+    assert_eq!(links(&chain), [("panic", "open db: dial tcp 127.0.0.1:1: connect: connection refused", None)]);
+    assert_eq!(call(chain.root().application.as_ref()), "main.main /src/a.go:7");
     assert!(!chain.truncated);
-    assert!(
-        parse(&["panic: open db: refused"])
-            .expect("its head")
-            .truncated
-    );
+    assert!(parse(&["panic: open db: refused"]).expect("its head").truncated);
 }
 
 #[test]
 fn go_panics_in_turn() {
     let chain = whole(Go, include_str!("../samples/go_again.txt"));
-    assert_eq!(
-        links(&chain),
-        [
-            ("panic", "first", Some(Relation::DirectCause)),
-            ("panic", "again: first", None)
-        ]
-    );
+    assert_eq!(links(&chain), [("panic", "first", Some(Relation::DirectCause)), ("panic", "again: first", None)]);
     let chain = whole(Go, include_str!("../samples/go_deferred.txt"));
-    assert_eq!(
-        links(&chain),
-        [
-            ("panic", "first", Some(Relation::Context)),
-            ("panic", "in defer", None)
-        ]
-    );
+    assert_eq!(links(&chain), [("panic", "first", Some(Relation::Context)), ("panic", "in defer", None)]);
 }
 
 #[test]
 fn the_go_runtime_s_own_errors() {
     let chain = whole(Go, include_str!("../samples/go_nil.txt"));
-    assert_eq!(
-        chain.root().message,
-        "runtime error: invalid memory address or nil pointer dereference"
-    );
+    assert_eq!(chain.root().message, "runtime error: invalid memory address or nil pointer dereference");
     let chain = whole(Go, include_str!("../samples/go_deadlock.txt"));
-    assert_eq!(
-        links(&chain),
-        [("fatal error", "all goroutines are asleep - deadlock!", None)]
-    );
+    assert_eq!(links(&chain), [("fatal error", "all goroutines are asleep - deadlock!", None)]);
     assert_eq!(
         call(chain.root().deepest.as_ref()),
         "sync.runtime_SemacquireMutex /usr/local/go/src/runtime/sema.go:77"
     );
-    assert_eq!(
-        call(chain.root().application.as_ref()),
-        "main.main /src/dl.go:3"
-    );
+    assert_eq!(call(chain.root().application.as_ref()), "main.main /src/dl.go:3");
 }
 
 #[test]
@@ -86,31 +51,16 @@ fn a_go_error_is_logged_with_its_stack() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].range, 0..7);
     let chain = chain_of(text, &found[0]);
-    assert_eq!(
-        chain.root().message,
-        "start failed\t{\"error\": \"no route\"}"
-    );
-    assert_eq!(
-        call(chain.root().application.as_ref()),
-        "main.run /src/main.go:12"
-    );
-    assert_eq!(
-        chain.root().third_party.as_ref().map(|frame| frame.number),
-        Some(Some(30))
-    );
+    assert_eq!(chain.root().message, "start failed\t{\"error\": \"no route\"}");
+    assert_eq!(call(chain.root().application.as_ref()), "main.run /src/main.go:12");
+    assert_eq!(chain.root().third_party.as_ref().map(|frame| frame.number), Some(Some(30)));
 }
 
 #[test]
 fn a_deadline_at_the_end_of_a_go_message_is_a_mechanism() {
-    let chain = parse(&[
-        "panic: open db: context deadline exceeded",
-        "",
-        "goroutine 1 [running]:",
-    ])
-    .expect("a panic");
+    let chain = parse(&["panic: open db: context deadline exceeded", "", "goroutine 1 [running]:"]).expect("a panic");
     assert!(chain.root().mechanism);
-    let chain = parse(&["panic: context deadline exceeded: dial tcp 10.0.0.2:5432: i/o timeout"])
-        .expect("a panic");
+    let chain = parse(&["panic: context deadline exceeded: dial tcp 10.0.0.2:5432: i/o timeout"]).expect("a panic");
     assert!(!chain.root().mechanism);
 }
 
@@ -139,10 +89,7 @@ fn the_old_form_of_a_rust_panic_is_one_row() {
     let text = "thread 'main' panicked at 'DATABASE_URL must be set: NotPresent', src/main.rs:4:29\n\
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
     let chain = whole(Rust, text);
-    assert_eq!(
-        links(&chain),
-        [("panic", "DATABASE_URL must be set: NotPresent", None)]
-    );
+    assert_eq!(links(&chain), [("panic", "DATABASE_URL must be set: NotPresent", None)]);
     assert_eq!(call(chain.root().application.as_ref()), " src/main.rs:4");
 }
 
@@ -194,19 +141,10 @@ fn reports_of_anyhow_and_eyre_list_the_outermost_first() {
     let chain = chain_of(REPORTS, &found[1]);
     assert_eq!(
         links(&chain),
-        [
-            ("", "No such file or directory (os error 2)", caused),
-            ("", "failed to read config", None)
-        ]
+        [("", "No such file or directory (os error 2)", caused), ("", "failed to read config", None)]
     );
     let chain = chain_of(REPORTS, &found[2]);
-    assert_eq!(
-        links(&chain),
-        [
-            ("", "Connection refused (os error 111)", caused),
-            ("", "failed to start", None)
-        ]
-    );
+    assert_eq!(links(&chain), [("", "Connection refused (os error 111)", caused), ("", "failed to start", None)]);
 }
 
 #[test]
@@ -216,13 +154,7 @@ fn a_report_may_stand_below_any_row() {
     assert_eq!(found[0].range, 1..5);
     let caused = Some(Relation::CausedBy);
     let chain = chain_of(text, &found[0]);
-    assert_eq!(
-        links(&chain),
-        [
-            ("", "refused", caused),
-            ("", "could not start: no database", None)
-        ]
-    );
+    assert_eq!(links(&chain), [("", "refused", caused), ("", "could not start: no database", None)]);
     let cut = parse(&["Caused by:", "    0: refused"]).expect("its end");
     assert!(cut.truncated);
 }
@@ -246,32 +178,14 @@ fn dotnet_lists_calls_from_the_innermost_exception_out() {
     assert_eq!(
         links(&chain),
         [
-            (
-                "System.Net.Sockets.SocketException",
-                "Connection refused",
-                caused
-            ),
-            (
-                "Npgsql.NpgsqlException",
-                "Failed to connect to 127.0.0.1:5432",
-                caused
-            ),
-            (
-                "System.InvalidOperationException",
-                "Failed to start orders",
-                None
-            ),
+            ("System.Net.Sockets.SocketException", "Connection refused", caused),
+            ("Npgsql.NpgsqlException", "Failed to connect to 127.0.0.1:5432", caused),
+            ("System.InvalidOperationException", "Failed to start orders", None),
         ]
     );
     assert!(!chain.truncated);
-    assert_eq!(
-        call(chain.links[1].application.as_ref()),
-        "Orders.Db.Open /src/Db.cs:12"
-    );
-    assert_eq!(
-        call(chain.outermost().application.as_ref()),
-        "Orders.Startup.Run /src/Startup.cs:30"
-    );
+    assert_eq!(call(chain.links[1].application.as_ref()), "Orders.Db.Open /src/Db.cs:12");
+    assert_eq!(call(chain.outermost().application.as_ref()), "Orders.Startup.Run /src/Startup.cs:30");
     let cut: Vec<&str> = HOST.lines().take(6).collect();
     assert!(parse(&cut).expect("its head").truncated);
 }
@@ -299,18 +213,7 @@ fn members_of_a_dotnet_aggregate_are_leaves() {
         \x20  at P.Main() in /src/P.cs:line 9\n ---> (Inner Exception #1) System.IO.IOException: b\n   at P.B() in /src/P.cs:line 2<---";
     let chain = whole(DotNet, text);
     let member = Some(Relation::Member);
-    let names: Vec<_> = chain
-        .links
-        .iter()
-        .map(|link| (link.message.as_str(), link.relation))
-        .collect();
-    assert_eq!(
-        names,
-        [
-            ("a", member),
-            ("b", member),
-            ("One or more errors occurred. (a) (b)", None)
-        ]
-    );
+    let names: Vec<_> = chain.links.iter().map(|link| (link.message.as_str(), link.relation)).collect();
+    assert_eq!(names, [("a", member), ("b", member), ("One or more errors occurred. (a) (b)", None)]);
     assert_eq!(chain.leaves().count(), 2);
 }

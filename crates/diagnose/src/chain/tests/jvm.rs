@@ -11,11 +11,7 @@ fn the_last_cause_is_the_root_and_suppressed_errors_are_none() {
         links(&chain),
         [
             ("java.io.IOException", "disk", caused),
-            (
-                "java.lang.IllegalStateException",
-                "close failed",
-                Some(Relation::Suppressed)
-            ),
+            ("java.lang.IllegalStateException", "close failed", Some(Relation::Suppressed)),
             ("java.net.ConnectException", "Connection refused", caused),
             ("java.lang.RuntimeException", "mid failed", caused),
             ("java.lang.IllegalStateException", "outer", None),
@@ -23,10 +19,7 @@ fn the_last_cause_is_the_root_and_suppressed_errors_are_none() {
     );
     let root = chain.root();
     assert_eq!(root.type_name, "java.net.ConnectException");
-    assert_eq!(
-        root.whole,
-        "Connection refused\n  hint: check host\nlast line"
-    );
+    assert_eq!(root.whole, "Connection refused\n  hint: check host\nlast line");
     assert_eq!(root.lines, 5..8);
     assert_eq!(call(root.application.as_ref()), "M.db M.java:4");
     assert_eq!(chain.leaves().count(), 1);
@@ -53,11 +46,7 @@ fn a_missing_main_class_has_no_calls() {
     assert_eq!(
         links(&chain),
         [
-            (
-                "java.lang.ClassNotFoundException",
-                "Nope",
-                Some(Relation::CausedBy)
-            ),
+            ("java.lang.ClassNotFoundException", "Nope", Some(Relation::CausedBy)),
             ("Error", "Could not find or load main class Nope", None),
         ]
     );
@@ -94,30 +83,13 @@ fn causes_with_reports_between_them_stay_one_block() {
     assert_eq!(found[0].range, 2..20);
     let chain = chain_of(SPRING, &found[0]);
     let types: Vec<&str> = chain.links.iter().map(|link| link.short_type()).collect();
-    assert_eq!(
-        types,
-        [
-            "ConnectException",
-            "PSQLException",
-            "FlywaySqlException",
-            "BeanCreationException"
-        ]
-    );
+    assert_eq!(types, ["ConnectException", "PSQLException", "FlywaySqlException", "BeanCreationException"]);
     assert!(chain.links[2].whole.contains("SQL State  : 08001"));
     let root = chain.root();
-    assert_eq!(
-        call(root.deepest.as_ref()),
-        "sun.nio.ch.Net.pollConnect Native Method"
-    );
-    assert_eq!(
-        call(root.third_party.as_ref()),
-        "org.postgresql.core.PGStream.createSocket PGStream.java:243"
-    );
+    assert_eq!(call(root.deepest.as_ref()), "sun.nio.ch.Net.pollConnect Native Method");
+    assert_eq!(call(root.third_party.as_ref()), "org.postgresql.core.PGStream.createSocket PGStream.java:243");
     assert_eq!(root.application, None);
-    assert_eq!(
-        call(chain.outermost().application.as_ref()),
-        "com.acme.orders.Main.main Main.java:12"
-    );
+    assert_eq!(call(chain.outermost().application.as_ref()), "com.acme.orders.Main.main Main.java:12");
 }
 
 #[test]
@@ -135,20 +107,11 @@ fn a_report_of_spring_boot_is_its_description() {
         Description:\n\nWeb server failed to start. Port 8080 was already in use.\n\nAction:\n\n\
         Identify and stop the process that's listening on port 8080.";
     let chain = whole(Jvm, text);
-    assert_eq!(
-        links(&chain),
-        [(
-            "",
-            "Web server failed to start. Port 8080 was already in use.",
-            None
-        )]
-    );
+    assert_eq!(links(&chain), [("", "Web server failed to start. Port 8080 was already in use.", None)]);
     assert_eq!(chain.root().lines, 6..7);
     assert!(!chain.truncated);
     // Rows of stars alone are decoration.
-    let banner = blocks(&super::lines(
-        "********************\n* orders *\n********************",
-    ));
+    let banner = blocks(&super::lines("********************\n* orders *\n********************"));
     assert!(banner.iter().all(|block| block.kind == Kind::Single));
 }
 
@@ -163,10 +126,7 @@ fn a_trace_without_its_head_still_names_its_cause() {
 
 #[test]
 fn a_thread_dump_is_no_failure() {
-    let text = [
-        "\"main\" #1 prio=5 os_prio=0",
-        "   java.lang.Thread.State: RUNNABLE",
-        "\tat com.acme.Main.main(Main.java:9)",
-    ];
+    let text =
+        ["\"main\" #1 prio=5 os_prio=0", "   java.lang.Thread.State: RUNNABLE", "\tat com.acme.Main.main(Main.java:9)"];
     assert_eq!(parse(&text), None);
 }

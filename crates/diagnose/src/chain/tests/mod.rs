@@ -13,19 +13,14 @@ use super::{Block, Chain, Kind, Language, Line, Link, Relation, blocks, parse};
 
 /// The lines of a text, nothing known about records and times.
 fn lines(text: &str) -> Vec<Line<'_>> {
-    let line = |text| Line {
-        text,
-        ..Line::default()
-    };
+    let line = |text| Line { text, ..Line::default() };
     text.lines().map(line).collect()
 }
 
 /// The failure texts among the blocks of a text.
 fn failures(text: &str) -> Vec<Block> {
     let all = blocks(&lines(text));
-    all.into_iter()
-        .filter(|block| block.kind != Kind::Single)
-        .collect()
+    all.into_iter().filter(|block| block.kind != Kind::Single).collect()
 }
 
 /// The chain of one block of a text.
@@ -46,22 +41,14 @@ fn whole(language: Language, text: &str) -> Chain {
 
 /// (type, first line of the message, relation) of each link.
 fn links<'c>(chain: &'c Chain) -> Vec<(&'c str, &'c str, Option<Relation>)> {
-    let row = |link: &'c Link| {
-        (
-            link.type_name.as_str(),
-            link.message.as_str(),
-            link.relation,
-        )
-    };
+    let row = |link: &'c Link| (link.type_name.as_str(), link.message.as_str(), link.relation);
     chain.links.iter().map(row).collect()
 }
 
 /// `function file:line` of a call.
 fn call(frame: Option<&super::Frame>) -> String {
     frame.map_or(String::new(), |frame| {
-        let number = frame
-            .number
-            .map_or(String::new(), |number| format!(":{number}"));
+        let number = frame.number.map_or(String::new(), |number| format!(":{number}"));
         format!("{} {}{number}", frame.function, frame.file)
     })
 }

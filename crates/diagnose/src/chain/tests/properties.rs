@@ -83,22 +83,15 @@ const ROWS: [&str; 72] = [
 /// 96 cases unless the environment asks for more.
 fn cases() -> ProptestConfig {
     let asked = ProptestConfig::default();
-    ProptestConfig {
-        cases: if asked.cases == 256 { 96 } else { asked.cases },
-        ..asked
-    }
+    ProptestConfig { cases: if asked.cases == 256 { 96 } else { asked.cases }, ..asked }
 }
 
 fn row() -> impl Strategy<Value = String> {
     let known = prop::sample::select(ROWS.to_vec()).prop_map(str::to_string);
-    let cut = (
-        prop::sample::select(ROWS.to_vec()),
-        any::<prop::sample::Index>(),
-    )
-        .prop_map(|(row, at)| {
-            let at = at.index(row.len() + 1);
-            row.chars().take(at).collect()
-        });
+    let cut = (prop::sample::select(ROWS.to_vec()), any::<prop::sample::Index>()).prop_map(|(row, at)| {
+        let at = at.index(row.len() + 1);
+        row.chars().take(at).collect()
+    });
     prop_oneof![8 => known, 2 => cut, 2 => "\\PC{0,60}", 1 => "[ \\t:.\"'(){}\\[\\]A-Za-z0-9/-]{0,60}"]
 }
 

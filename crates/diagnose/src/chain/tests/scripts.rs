@@ -10,11 +10,7 @@ fn a_ruby_cause_follows_the_calls() {
     assert_eq!(
         links(&chain),
         [
-            (
-                "Errno::ECONNREFUSED",
-                "Connection refused - connect(2) for 127.0.0.1:5432",
-                Some(Relation::CausedBy)
-            ),
+            ("Errno::ECONNREFUSED", "Connection refused - connect(2) for 127.0.0.1:5432", Some(Relation::CausedBy)),
             ("Boot", "boot failed", None),
         ]
     );
@@ -22,24 +18,14 @@ fn a_ruby_cause_follows_the_calls() {
     assert_eq!(call(chain.root().application.as_ref()), "conn a.rb:3");
     // The program ran and failed again: two failures, not a cause of itself.
     let twice = format!("{text}{text}");
-    let ranges: Vec<_> = failures(&twice)
-        .into_iter()
-        .map(|block| block.range)
-        .collect();
+    let ranges: Vec<_> = failures(&twice).into_iter().map(|block| block.range).collect();
     assert_eq!(ranges, [0..7, 7..14]);
 }
 
 #[test]
 fn a_ruby_excerpt_belongs_to_the_message() {
     let chain = whole(Ruby, include_str!("../samples/ruby_excerpt.txt"));
-    assert_eq!(
-        links(&chain),
-        [(
-            "NoMethodError",
-            "undefined method `foo' for nil:NilClass",
-            None
-        )]
-    );
+    assert_eq!(links(&chain), [("NoMethodError", "undefined method `foo' for nil:NilClass", None)]);
 }
 
 #[test]
@@ -60,22 +46,9 @@ fn rake_prints_its_calls_at_the_margin() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].range, 1..11);
     let chain = super::chain_of(text, &found[0]);
-    let types: Vec<&str> = chain
-        .links
-        .iter()
-        .map(|link| link.type_name.as_str())
-        .collect();
-    assert_eq!(
-        types,
-        [
-            "PG::ConnectionBad",
-            "ActiveRecord::ConnectionNotEstablished"
-        ]
-    );
-    assert_eq!(
-        call(chain.outermost().application.as_ref()),
-        "<main> /app/config/environment.rb:5"
-    );
+    let types: Vec<&str> = chain.links.iter().map(|link| link.type_name.as_str()).collect();
+    assert_eq!(types, ["PG::ConnectionBad", "ActiveRecord::ConnectionNotEstablished"]);
+    assert_eq!(call(chain.outermost().application.as_ref()), "<main> /app/config/environment.rb:5");
     assert!(chain.outermost().whole.contains("Is the server running"));
 }
 
@@ -85,11 +58,7 @@ fn php_prints_the_root_first() {
     assert_eq!(
         links(&chain),
         [
-            (
-                "PDOException",
-                "SQLSTATE[HY000] [2002] Connection refused",
-                Some(Relation::DirectCause)
-            ),
+            ("PDOException", "SQLSTATE[HY000] [2002] Connection refused", Some(Relation::DirectCause)),
             ("RuntimeException", "boot failed", None),
         ]
     );
@@ -106,16 +75,6 @@ fn laravel_logs_an_object_with_its_trace() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].range, 0..6);
     let chain = super::chain_of(text, &found[0]);
-    assert_eq!(
-        links(&chain),
-        [(
-            "PDOException",
-            "SQLSTATE[HY000] [2002] Connection refused",
-            None
-        )]
-    );
-    assert_eq!(
-        call(chain.root().application.as_ref()),
-        "connect() /app/app/Boot.php:12"
-    );
+    assert_eq!(links(&chain), [("PDOException", "SQLSTATE[HY000] [2002] Connection refused", None)]);
+    assert_eq!(call(chain.root().application.as_ref()), "connect() /app/app/Boot.php:12");
 }

@@ -3,7 +3,8 @@
 use super::{chain_of, failures, links};
 use crate::chain::{Kind, Language::Postgres, blocks, parse};
 
-const SERVER: &str = "2026-11-22 06:07:41.250 GMT [15] LOG:  could not bind IPv4 address \"127.0.0.1\": Address already in use
+const SERVER: &str =
+    "2026-11-22 06:07:41.250 GMT [15] LOG:  could not bind IPv4 address \"127.0.0.1\": Address already in use
 2026-11-22 06:07:41.250 GMT [15] HINT:  Is another postmaster already running on port 5432?
 2026-11-22 06:07:41.251 GMT [15] FATAL:  could not create any TCP/IP sockets
 2026-11-22 06:07:41.252 GMT [15] LOG:  database system is shut down
@@ -20,36 +21,16 @@ fn rows_of_one_server_message_are_one_failure() {
     let found = failures(SERVER);
     let ranges: Vec<_> = found.iter().map(|block| block.range.clone()).collect();
     assert_eq!(ranges, [0..2, 4..7]);
-    assert!(
-        found
-            .iter()
-            .all(|block| block.kind == Kind::Failure(Postgres))
-    );
+    assert!(found.iter().all(|block| block.kind == Kind::Failure(Postgres)));
     let chain = chain_of(SERVER, &found[1]);
-    assert_eq!(
-        links(&chain),
-        [(
-            "ERROR",
-            "relation \"orders\" does not exist at character 15",
-            None
-        )]
-    );
-    assert!(
-        chain
-            .root()
-            .whole
-            .ends_with("STATEMENT: select *\n\tfrom orders")
-    );
+    assert_eq!(links(&chain), [("ERROR", "relation \"orders\" does not exist at character 15", None)]);
+    assert!(chain.root().whole.ends_with("STATEMENT: select *\n\tfrom orders"));
 }
 
 #[test]
 fn a_single_row_of_the_server_is_an_ordinary_line() {
     let row = "2026-11-22 06:07:41.251 GMT [15] FATAL:  the database system is starting up";
-    assert!(
-        blocks(&super::lines(row))
-            .iter()
-            .all(|block| block.kind == Kind::Single)
-    );
+    assert!(blocks(&super::lines(row)).iter().all(|block| block.kind == Kind::Single));
     assert_eq!(parse(&[row]), None);
 }
 
@@ -61,10 +42,5 @@ fn the_client_library_goes_on_behind_a_tab() {
     let found = failures(text);
     let ranges: Vec<_> = found.iter().map(|block| block.range.clone()).collect();
     assert_eq!(ranges, [0..2, 3..6]);
-    assert!(
-        chain_of(text, &found[0])
-            .root()
-            .whole
-            .ends_with("accepting TCP/IP connections?")
-    );
+    assert!(chain_of(text, &found[0]).root().whole.ends_with("accepting TCP/IP connections?"));
 }
