@@ -48,8 +48,11 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
 }
 
 fn man(dir: &std::path::Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(args::Args::command(), dir)
-        .map_err(|e| Failure::new(format!("cannot write man pages to `{}`", dir.display())).because(e).hint("name a directory that exists and is writable"))?;
+    clap_mangen::generate_to(args::Args::command(), dir).map_err(|e| {
+        Failure::new(format!("cannot write man pages to `{}`", dir.display()))
+            .because(e)
+            .hint("name a directory that exists and is writable")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -55,10 +55,13 @@ fn render(verdict: &Verdict, previous: Option<&Verdict>, why: &Why, color: Color
     match why.format {
         Format::Json => tminus_report::json(verdict),
         Format::Github => tminus_report::github(verdict, &words),
-        Format::Markdown => tminus_report::markdown(verdict, &words, &MarkdownOptions { previous, ..MarkdownOptions::default() }),
+        Format::Markdown => {
+            tminus_report::markdown(verdict, &words, &MarkdownOptions { previous, ..MarkdownOptions::default() })
+        }
         Format::Text => {
             let terminal = std::io::stdout().is_terminal();
-            let quiet = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+            let quiet = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+                || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
             let color = match color {
                 Color::Always => true,
                 Color::Never => false,
@@ -86,8 +89,9 @@ fn read_all(why: &Why, diagnosis: &mut Diagnosis) -> Result<(), Failure> {
     let options = tminus_logs::Options { zone, ..tminus_logs::Options::default() };
     if why.logs.is_empty() {
         if std::io::stdin().is_terminal() {
-            return Err(Failure::new("nothing to read: no LOGS were named and standard input is a terminal")
-                .hint("name files (`tminus why logs.json`) or pipe something in (`kubectl logs web-1 -p | tminus why`)"));
+            return Err(Failure::new("nothing to read: no LOGS were named and standard input is a terminal").hint(
+                "name files (`tminus why logs.json`) or pipe something in (`kubectl logs web-1 -p | tminus why`)",
+            ));
         }
         return read_one("-", std::io::stdin().lock(), &options, diagnosis);
     }
@@ -100,13 +104,20 @@ fn read_all(why: &Why, diagnosis: &mut Diagnosis) -> Result<(), Failure> {
         if path.is_dir() {
             return Err(Failure::new(format!("`{name}` is a directory")).hint("name the files in it"));
         }
-        let file = File::open(path).map_err(|e| Failure::new(format!("cannot open `{name}`")).because(e).hint("check the path and its permissions"))?;
+        let file = File::open(path).map_err(|e| {
+            Failure::new(format!("cannot open `{name}`")).because(e).hint("check the path and its permissions")
+        })?;
         read_one(&name, file, &options, diagnosis)?;
     }
     Ok(())
 }
 
-fn read_one(name: &str, input: impl Read, options: &tminus_logs::Options, diagnosis: &mut Diagnosis) -> Result<(), Failure> {
+fn read_one(
+    name: &str,
+    input: impl Read,
+    options: &tminus_logs::Options,
+    diagnosis: &mut Diagnosis,
+) -> Result<(), Failure> {
     let source = diagnosis.open(name);
     let summary = tminus_logs::read(source, input, options, &mut Feed(diagnosis))
         .map_err(|e| Failure::new(format!("cannot read `{name}`")).because(&e))?;
@@ -125,7 +136,8 @@ fn zone(name: &str) -> Result<jiff::tz::TimeZone, Failure> {
     };
     match offset() {
         Some(zone) => Ok(zone),
-        None => jiff::tz::TimeZone::get(name).map_err(|e| Failure::new(format!("`{name}` is no time zone")).because(e).hint(hint)),
+        None => jiff::tz::TimeZone::get(name)
+            .map_err(|e| Failure::new(format!("`{name}` is no time zone")).because(e).hint(hint)),
     }
 }
 
@@ -138,7 +150,8 @@ fn catalogue(why: &Why) -> Result<Catalogue, Failure> {
         paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         paths.sort();
         if paths.is_empty() {
-            return Err(Failure::new(format!("`{}` holds no *.toml file", dir.display())).hint("docs/catalogue.md shows what a file looks like"));
+            return Err(Failure::new(format!("`{}` holds no *.toml file", dir.display()))
+                .hint("docs/catalogue.md shows what a file looks like"));
         }
         for path in paths {
             files.push((path.display().to_string(), side_file(&path, "catalogue file")?));
@@ -146,13 +159,18 @@ fn catalogue(why: &Why) -> Result<Catalogue, Failure> {
     }
     Catalogue::with_user(&files).map_err(|errors| {
         let failure = Failure::new(format!("the catalogue has {} errors", errors.len()));
-        errors.iter().take(20).fold(failure, |failure, error| failure.because(error)).hint("docs/catalogue.md describes every field")
+        errors
+            .iter()
+            .take(20)
+            .fold(failure, |failure, error| failure.because(error))
+            .hint("docs/catalogue.md describes every field")
     })
 }
 
 fn exits(path: &Path) -> Result<Exits, Failure> {
     let text = side_file(path, "exits file")?;
-    Exits::read(&text, &file_name(path)).map_err(|e| Failure::new(format!("cannot use `{}`", path.display())).because(e))
+    Exits::read(&text, &file_name(path))
+        .map_err(|e| Failure::new(format!("cannot use `{}`", path.display())).because(e))
 }
 
 fn facts(path: &Path) -> Result<Facts, Failure> {
@@ -170,8 +188,11 @@ fn facts(path: &Path) -> Result<Facts, Failure> {
 
 fn previous(path: &Path) -> Result<Verdict, Failure> {
     let text = side_file(path, "verdict")?;
-    serde_json::from_str(&text)
-        .map_err(|e| Failure::new(format!("`{}` is no tminus.verdict/1", path.display())).because(e).hint("write one with `tminus why --format json`"))
+    serde_json::from_str(&text).map_err(|e| {
+        Failure::new(format!("`{}` is no tminus.verdict/1", path.display()))
+            .because(e)
+            .hint("write one with `tminus why --format json`")
+    })
 }
 
 fn file_name(path: &Path) -> String {
@@ -179,7 +200,8 @@ fn file_name(path: &Path) -> String {
 }
 
 fn side_file(path: &Path, what: &str) -> Result<String, Failure> {
-    let unreadable = |e: &dyn std::fmt::Display| Failure::new(format!("cannot read the {what} `{}`", path.display())).because(e);
+    let unreadable =
+        |e: &dyn std::fmt::Display| Failure::new(format!("cannot read the {what} `{}`", path.display())).because(e);
     let file = File::open(path).map_err(|e| unreadable(&e))?;
     let mut text = String::new();
     file.take(SIDE_FILE_MAX + 1).read_to_string(&mut text).map_err(|e| unreadable(&e))?;

@@ -44,6 +44,7 @@ pub struct Event {
 /// An event as it is read: a type that this version does not know becomes [`EventKind::Unknown`]
 /// (serde's own `other` does not take the data that comes with it).
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Wire {
     v: u32,
     attempt: AttemptId,
@@ -60,7 +61,8 @@ struct Wire {
 impl From<Wire> for Event {
     fn from(wire: Wire) -> Event {
         let Wire { v, attempt, seq, at, t, src, kind, data } = wire;
-        let kind = serde_json::from_value(serde_json::json!({"type": kind, "data": data})).unwrap_or(EventKind::Unknown);
+        let kind =
+            serde_json::from_value(serde_json::json!({"type": kind, "data": data})).unwrap_or(EventKind::Unknown);
         Event { v, attempt, seq, at, t, src, kind }
     }
 }
@@ -481,13 +483,9 @@ mod tests {
 
     #[test]
     fn the_wire_carries_type_and_data() {
-        let json = serde_json::to_value(event(EventKind::ChildExited {
-            code: Some(3),
-            signal: None,
-            reason: None,
-            at: None,
-        }))
-        .unwrap();
+        let json =
+            serde_json::to_value(event(EventKind::ChildExited { code: Some(3), signal: None, reason: None, at: None }))
+                .unwrap();
         assert_eq!(json["type"], "child.exited");
         assert_eq!(json["data"]["code"], 3);
         let back: Event = serde_json::from_value(json).unwrap();

@@ -70,7 +70,9 @@ impl Exit {
 #[derive(Debug, thiserror::Error)]
 pub enum BadExits {
     /// It is not JSON of the right form.
-    #[error("not an exits file at line {line}: {why}; want {{\"attempts\":[{{\"attempt\":1,\"started\":...,\"exit_code\":1}}]}} or the JSON of `kubectl get pod -o json`")]
+    #[error(
+        "not an exits file at line {line}: {why}; want {{\"attempts\":[{{\"attempt\":1,\"started\":...,\"exit_code\":1}}]}} or the JSON of `kubectl get pod -o json`"
+    )]
     Form {
         /// Line of the text, from 1.
         line: usize,
@@ -164,7 +166,11 @@ mod tests {
 
     #[test]
     fn the_own_form_is_read_and_checked() {
-        let exits = Exits::read(r#"{"attempts":[{"attempt":1,"started":"2026-11-22T06:00:00Z","exit_code":137}]}"#, "exits.json").unwrap();
+        let exits = Exits::read(
+            r#"{"attempts":[{"attempt":1,"started":"2026-11-22T06:00:00Z","exit_code":137}]}"#,
+            "exits.json",
+        )
+        .unwrap();
         assert_eq!(exits.attempts[0].signal_name(), Some("SIGKILL"));
         let twice = Exits::read(r#"{"attempts":[{"attempt":1},{"attempt":1}]}"#, "x").unwrap_err();
         assert_eq!(twice.to_string(), "attempt 1 is listed twice; number the rows from 1");

@@ -85,8 +85,19 @@ pub struct FactChange {
 
 /// The keys that a facts file may hold; others are warned about, with the nearest of these.
 pub const KEYS: &[&str] = &[
-    "env", "platforms", "limits", "probes", "volumes", "sidecars", "services", "latency", "security", "events",
-    "changes", "sockets", "notes",
+    "env",
+    "platforms",
+    "limits",
+    "probes",
+    "volumes",
+    "sidecars",
+    "services",
+    "latency",
+    "security",
+    "events",
+    "changes",
+    "sockets",
+    "notes",
 ];
 
 impl Facts {
@@ -97,7 +108,11 @@ impl Facts {
     /// When the text is not a JSON object of the right form, with its line.
     pub fn read(text: &str, source: &str) -> Result<(Facts, Vec<String>), serde_json::Error> {
         let value: Value = serde_json::from_str(text)?;
-        let unknown = value.as_object().into_iter().flat_map(|o| o.keys()).filter(|k| !KEYS.contains(&k.as_str()) && *k != "schema");
+        let unknown = value
+            .as_object()
+            .into_iter()
+            .flat_map(|o| o.keys())
+            .filter(|k| !KEYS.contains(&k.as_str()) && *k != "schema");
         let warnings = unknown.map(|k| format!("unknown key `{k}`; known: {}", KEYS.join(", "))).collect();
         let mut facts: Facts = serde_json::from_value(value)?;
         facts.source = source.to_owned();

@@ -11,16 +11,51 @@ pub const MASK: &str = "***";
 
 /// Names (in any case, as a part of a key) whose values are secrets.
 const SECRET_NAMES: &[&str] = &[
-    "password", "passwd", "pwd", "secret", "token", "apikey", "api_key", "api-key", "access_key", "accesskey",
-    "private_key", "credential", "authorization", "passphrase", "signing_key", "client_secret", "session_key",
-    "encryption_key", "connection_string",
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "accesskey",
+    "private_key",
+    "credential",
+    "authorization",
+    "passphrase",
+    "signing_key",
+    "client_secret",
+    "session_key",
+    "encryption_key",
+    "connection_string",
 ];
 
 /// Prefixes that only tokens of well-known issuers begin with, and how long such a token is at least.
 const TOKEN_PREFIXES: &[(&str, usize)] = &[
-    ("AKIA", 20), ("ASIA", 20), ("ghp_", 20), ("gho_", 20), ("ghs_", 20), ("github_pat_", 30), ("glpat-", 20),
-    ("xoxb-", 20), ("xoxp-", 20), ("xapp-", 20), ("sk_live_", 16), ("sk_test_", 16), ("rk_live_", 16), ("sk-", 24),
-    ("AIza", 30), ("ya29.", 20), ("eyJ", 40), ("SG.", 30), ("npm_", 30), ("pypi-", 30), ("dop_v1_", 30), ("hvs.", 20),
+    ("AKIA", 20),
+    ("ASIA", 20),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghs_", 20),
+    ("github_pat_", 30),
+    ("glpat-", 20),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("xapp-", 20),
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("rk_live_", 16),
+    ("sk-", 24),
+    ("AIza", 30),
+    ("ya29.", 20),
+    ("eyJ", 40),
+    ("SG.", 30),
+    ("npm_", 30),
+    ("pypi-", 30),
+    ("dop_v1_", 30),
+    ("hvs.", 20),
 ];
 
 /// Removes secrets: the exact values that it was told, then everything that looks like one.
@@ -92,7 +127,8 @@ fn url_passwords(text: &str, spans: &mut Vec<(usize, usize)>) {
         let start = from + found + 3;
         from = start;
         let rest = &text[start..];
-        let stop = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(rest.len());
+        let stop =
+            rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`')).unwrap_or(rest.len());
         // The last `@` before the path ends the user info: a password may itself hold one.
         let authority = &rest[..stop];
         let Some(at) = authority.rfind('@') else { continue };
@@ -128,7 +164,13 @@ fn named_values(text: &str, spans: &mut Vec<(usize, usize)>) {
         }
         let rest = &text[start..];
         let len = rest
-            .find(|c: char| if quoted { matches!(c, '"' | '\'') } else { c.is_whitespace() || matches!(c, ',' | ';' | '&' | ')' | '}' | ']') })
+            .find(|c: char| {
+                if quoted {
+                    matches!(c, '"' | '\'')
+                } else {
+                    c.is_whitespace() || matches!(c, ',' | ';' | '&' | ')' | '}' | ']')
+                }
+            })
             .unwrap_or(rest.len());
         if len > 0 && &rest[..len] != MASK {
             spans.push((start, start + len));
@@ -138,7 +180,8 @@ fn named_values(text: &str, spans: &mut Vec<(usize, usize)>) {
 
 /// The first word of `text` is long and mixes letters with digits: no prose.
 fn looks_random(text: &str) -> bool {
-    let word: &str = text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'')).next().unwrap_or("");
+    let word: &str =
+        text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'')).next().unwrap_or("");
     word.len() >= 12 && word.chars().any(|c| c.is_ascii_digit()) && word.chars().any(|c| c.is_ascii_alphabetic())
 }
 
@@ -208,7 +251,10 @@ mod tests {
         assert_eq!(clean("connect host=db password=s3cr3t dbname=x"), "connect host=db password=*** dbname=x");
         assert_eq!(clean(r#"{"api_key": "abc-def", "port": 5}"#), r#"{"api_key": "***", "port": 5}"#);
         assert_eq!(clean("Unexpected token: expected an expression"), "Unexpected token: expected an expression");
-        assert_eq!(clean("password authentication failed for user \"app\""), "password authentication failed for user \"app\"");
+        assert_eq!(
+            clean("password authentication failed for user \"app\""),
+            "password authentication failed for user \"app\""
+        );
         assert_eq!(clean("JWT_SECRET='abcd' set"), "JWT_SECRET='***' set");
     }
 
@@ -216,7 +262,10 @@ mod tests {
     fn tokens_of_known_issuers_go() {
         assert_eq!(clean("using AKIAIOSFODNN7EXAMPLE now"), "using *** now");
         assert_eq!(clean("Authorization: Bearer abcdef0123456789"), "Authorization: Bearer ***");
-        assert_eq!(clean("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"), "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----");
+        assert_eq!(
+            clean("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"),
+            "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----"
+        );
     }
 
     #[test]
@@ -228,7 +277,8 @@ mod tests {
 
     #[test]
     fn hostile_text_is_taken() {
-        for text in ["://@", "password=", "a://:@", "é://ü:ß@ö", "secret=\u{202e}x", "-----BEGIN PRIVATE KEY-----"] {
+        for text in ["://@", "password=", "a://:@", "é://ü:ß@ö", "secret=\u{202e}x", "-----BEGIN PRIVATE KEY-----"]
+        {
             let _ = clean(text);
         }
     }

@@ -7,7 +7,9 @@ pub fn host_ports(text: &str) -> Vec<(&str, u16)> {
     if !text.contains(':') && !text.contains("port ") {
         return out;
     }
-    let divides = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',' | '/' | '@' | '=' | ';' | '<' | '>' | '`');
+    let divides = |c: char| {
+        c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',' | '/' | '@' | '=' | ';' | '<' | '>' | '`')
+    };
     for word in text.split(divides) {
         let word = word.trim_end_matches([':', '.']);
         if let Some((host, port)) = word.rsplit_once(':')
@@ -46,14 +48,19 @@ pub fn host_of(value: &str) -> Option<String> {
     if let Some((_, rest)) = value.split_once("://") {
         let authority = rest.split(['/', '?']).next()?;
         let host_port = authority.rsplit('@').next()?;
-        let host = if let Some(v6) = host_port.strip_prefix('[') { v6.split(']').next()? } else { host_port.split(':').next()? };
+        let host = if let Some(v6) = host_port.strip_prefix('[') {
+            v6.split(']').next()?
+        } else {
+            host_port.split(':').next()?
+        };
         return (!host.is_empty()).then(|| host.to_owned());
     }
     if let Some((_, rest)) = value.split_once("host=") {
         return rest.split([' ', ';', '&']).next().map(str::to_owned);
     }
     let bare = value.split(':').next()?;
-    (!bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))).then(|| bare.to_owned())
+    (!bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
+        .then(|| bare.to_owned())
 }
 
 /// The port behind `host` in a value.

@@ -52,9 +52,10 @@ fn rollback(incident: &Incident, judged: &[Judged], serving: &[String], current:
     let to = serving.iter().find(|r| Some(r.as_str()) != target).cloned().or(came_up);
     match (current, to) {
         (None, _) => Rollback { to: None, because: "no cause is known that a rollback could mend".to_owned() },
-        (Some(epoch), Some(to)) if changes_with_revision(epoch.finding.domain) => {
-            Rollback { because: format!("{to} provably serves, and the cause came with a newer revision"), to: Some(to) }
-        }
+        (Some(epoch), Some(to)) if changes_with_revision(epoch.finding.domain) => Rollback {
+            because: format!("{to} provably serves, and the cause came with a newer revision"),
+            to: Some(to),
+        },
         (Some(epoch), Some(to)) => Rollback {
             to: None,
             because: format!("{to} serves, but the cause ({}) lies outside the revision", epoch.finding.domain),

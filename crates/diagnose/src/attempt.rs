@@ -119,10 +119,17 @@ impl Reader<'_> {
     /// The last line before a process ends itself with an error is a statement about it, also where
     /// it carries no level and no rule knows it, as long as it denies something.
     fn last_words(&self, items: &[Item], log: &mut EventLog) {
-        let program = |item: &&Item| !matches!(item.stream, Stream::Platform | Stream::Request) && !self.speaks_for_platform(item);
+        let program = |item: &&Item| {
+            !matches!(item.stream, Stream::Platform | Stream::Request) && !self.speaks_for_platform(item)
+        };
         let Some(item) = items.iter().rev().find(program) else { return };
-        let ended = log.events.iter().any(|e| matches!(&e.kind, EventKind::ChildExited { code: Some(code), .. } if *code != 0));
-        let ordinary = log.events.iter().rev().find(|e| !matches!(e.kind, EventKind::ChildExited { .. } | EventKind::PlatformNotice { .. }));
+        let ended =
+            log.events.iter().any(|e| matches!(&e.kind, EventKind::ChildExited { code: Some(code), .. } if *code != 0));
+        let ordinary = log
+            .events
+            .iter()
+            .rev()
+            .find(|e| !matches!(e.kind, EventKind::ChildExited { .. } | EventKind::PlatformNotice { .. }));
         let Some(EventKind::ChildOutput { .. }) = ordinary.map(|e| &e.kind) else { return };
         let known = items.len() > 1 && (ended || log.exits);
         if known && item.severity < Some(Severity::Error) && denies(chain::message_of(&item.text)) {
@@ -139,7 +146,11 @@ impl Reader<'_> {
         if item.is(Mark::AccessLog) || item.is(Mark::Served) {
             // What stands inside an access log was said by a client: it never proves.
             let kind = if item.is(Mark::Served) {
-                EventKind::ChildNotified { stage: Stage::Serving, status: self.first_line(item), at: Some(self.at(item, 0)) }
+                EventKind::ChildNotified {
+                    stage: Stage::Serving,
+                    status: self.first_line(item),
+                    at: Some(self.at(item, 0)),
+                }
             } else {
                 self.output(item)
             };
@@ -149,7 +160,10 @@ impl Reader<'_> {
             log.push(item.at, EventKind::ChildSpawned { pid: None, at: Some(self.at(item, 0)) });
         }
         if let Some(stage) = reached(item) {
-            log.push(item.at, EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) });
+            log.push(
+                item.at,
+                EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) },
+            );
             // "connected" lines may also carry a failure of something else; only real failures go on.
             if item.chain.is_none() && (rules.is_empty() || item.severity < Some(Severity::Warning)) {
                 return;
@@ -188,23 +202,36 @@ impl Reader<'_> {
     /// Lines of a supervisor or of the kernel that came through the program's own stream.
     fn speaks_for_platform(&self, item: &Item) -> bool {
         let reports_end = self.marked(item, Mark::Exited).and_then(Hit::marker).is_some_and(|marker| {
-            matches!(self.catalogue.marker(marker).software.as_str(), "cloud-run" | "kubernetes" | "systemd" | "docker" | "docker-compose" | "ecs" | "nomad" | "heroku" | "fly" | "render")
+            matches!(
+                self.catalogue.marker(marker).software.as_str(),
+                "cloud-run"
+                    | "kubernetes"
+                    | "systemd"
+                    | "docker"
+                    | "docker-compose"
+                    | "ecs"
+                    | "nomad"
+                    | "heroku"
+                    | "fly"
+                    | "render"
+            )
         });
         item.chain.is_none() && reports_end
-            || item.chain.is_none() && item.marks.iter().any(|mark| {
-                matches!(
-                    mark,
-                    Mark::PlatformStarting
-                        | Mark::ImagePullFailed
-                        | Mark::StartupProbePassed
-                        | Mark::StartupProbeFailed
-                        | Mark::LivenessFailed
-                        | Mark::RestartScheduled
-                        | Mark::RevisionReady
-                        | Mark::RevisionFailed
-                        | Mark::RequestFailed
-                )
-            })
+            || item.chain.is_none()
+                && item.marks.iter().any(|mark| {
+                    matches!(
+                        mark,
+                        Mark::PlatformStarting
+                            | Mark::ImagePullFailed
+                            | Mark::StartupProbePassed
+                            | Mark::StartupProbeFailed
+                            | Mark::LivenessFailed
+                            | Mark::RestartScheduled
+                            | Mark::RevisionReady
+                            | Mark::RevisionFailed
+                            | Mark::RequestFailed
+                    )
+                })
     }
 
     fn read_platform(&self, item: &Item, log: &mut EventLog) {
@@ -293,7 +320,11 @@ impl Reader<'_> {
                     aside: is_aside(link, chain),
                     component: component.map(str::to_owned),
                     in_app: link.application.as_ref().map(place_of),
-                    waited_in: link.third_party.as_ref().or(link.deepest.as_ref()).map(|f| format!("{} {}", f.function, f.file)),
+                    waited_in: link
+                        .third_party
+                        .as_ref()
+                        .or(link.deepest.as_ref())
+                        .map(|f| format!("{} {}", f.function, f.file)),
                     at: self.at(item, offset),
                 }
             })
@@ -332,7 +363,8 @@ impl Reader<'_> {
         let mut place = self.at(item, offset);
         let start = item.text[..offset].rfind('\n').map_or(0, |at| at + 1);
         let rest = &item.text[start..end.max(start)];
-        let more = rest.lines().skip(1).map(str::trim_end).take_while(|line| !line.trim().is_empty()).take(PASSAGE_LINES - 1);
+        let more =
+            rest.lines().skip(1).map(str::trim_end).take_while(|line| !line.trim().is_empty()).take(PASSAGE_LINES - 1);
         for line in more {
             place.text.push('\n');
             place.text.push_str(&self.redactor.clean(cut(line, LINE_MAX / 4)));
@@ -399,8 +431,11 @@ fn link_spans(item: &Item, chain: &Chain) -> Vec<(usize, usize)> {
 fn is_aside(link: &Link, chain: &Chain) -> bool {
     let outer = link.outer.and_then(|outer| chain.links.get(outer));
     let lookup = matches!(link.short_type(), "KeyError" | "StopIteration" | "IndexError");
-    let told = outer.is_some_and(|outer| matches!(outer.short_type(), "AttributeError" | "ImproperlyConfigured" | "LookupError"));
-    link.incidental || link.relation == Some(Relation::Suppressed) || (lookup && told && link.relation == Some(Relation::Context))
+    let told = outer
+        .is_some_and(|outer| matches!(outer.short_type(), "AttributeError" | "ImproperlyConfigured" | "LookupError"));
+    link.incidental
+        || link.relation == Some(Relation::Suppressed)
+        || (lookup && told && link.relation == Some(Relation::Context))
 }
 
 fn language_name(language: Language) -> &'static str {
@@ -495,9 +530,32 @@ fn signal_name(text: &str) -> String {
 /// Words with which programs of every kind take leave. Unlike words of noise they are few and mean
 /// one thing; they only say that an ordinary line is no progress.
 const LEAVING: &[&str] = &[
-    "shutting down", "shutdown", "shut down", "closing", "closed", "stopping", "stopped", "exiting", "exited", "exit ",
-    "cleanup", "cleaning up", "terminating", "terminated", "aborting", "aborted", "bye", "giving up", "gave up", "will exit",
-    "disconnecting", "disconnected", "finished server process", "waiting for connections to close", "draining", "rolling back",
+    "shutting down",
+    "shutdown",
+    "shut down",
+    "closing",
+    "closed",
+    "stopping",
+    "stopped",
+    "exiting",
+    "exited",
+    "exit ",
+    "cleanup",
+    "cleaning up",
+    "terminating",
+    "terminated",
+    "aborting",
+    "aborted",
+    "bye",
+    "giving up",
+    "gave up",
+    "will exit",
+    "disconnecting",
+    "disconnected",
+    "finished server process",
+    "waiting for connections to close",
+    "draining",
+    "rolling back",
 ];
 
 /// Words that deny: every language of failure has them, and a line of progress has none.
@@ -506,10 +564,47 @@ fn denies(message: &str) -> bool {
     words.split(|c: char| !c.is_ascii_alphanumeric() && c != '\'').any(|word| {
         matches!(
             word,
-            "not" | "no" | "cannot" | "can't" | "couldn't" | "doesn't" | "isn't" | "unable" | "failed" | "fails" | "failure" | "error"
-                | "invalid" | "missing" | "denied" | "refused" | "rejected" | "unknown" | "unsupported" | "unexpected" | "required"
-                | "must" | "expected" | "illegal" | "wrong" | "undefined" | "null" | "nil" | "exceeded" | "absent" | "empty" | "bad"
-                | "corrupt" | "expired" | "unreachable" | "unavailable" | "conflict" | "mismatch" | "already" | "never" | "nowhere"
+            "not"
+                | "no"
+                | "cannot"
+                | "can't"
+                | "couldn't"
+                | "doesn't"
+                | "isn't"
+                | "unable"
+                | "failed"
+                | "fails"
+                | "failure"
+                | "error"
+                | "invalid"
+                | "missing"
+                | "denied"
+                | "refused"
+                | "rejected"
+                | "unknown"
+                | "unsupported"
+                | "unexpected"
+                | "required"
+                | "must"
+                | "expected"
+                | "illegal"
+                | "wrong"
+                | "undefined"
+                | "null"
+                | "nil"
+                | "exceeded"
+                | "absent"
+                | "empty"
+                | "bad"
+                | "corrupt"
+                | "expired"
+                | "unreachable"
+                | "unavailable"
+                | "conflict"
+                | "mismatch"
+                | "already"
+                | "never"
+                | "nowhere"
         )
     })
 }
@@ -518,7 +613,12 @@ fn denies(message: &str) -> bool {
 fn is_dump(text: &str) -> bool {
     let text = text.trim();
     let numbered = text.split_once(": 0x").is_some_and(|(n, _)| n.trim().chars().all(|c| c.is_ascii_digit()));
-    text.is_empty() || numbered || text.starts_with("0x") || text.starts_with("-----") || text.starts_with("<---") || text.starts_with("#0")
+    text.is_empty()
+        || numbered
+        || text.starts_with("0x")
+        || text.starts_with("-----")
+        || text.starts_with("<---")
+        || text.starts_with("#0")
 }
 
 fn speaks_of_stopping(message: &str) -> bool {

@@ -3,10 +3,10 @@
 
 use crate::order::Row;
 use std::collections::BTreeMap;
+use tminus_core::Timestamp;
 use tminus_core::event::LogRef;
 use tminus_core::facts::Facts;
 use tminus_core::vocabulary::ChangeKind;
-use tminus_core::Timestamp;
 
 /// Most settings that are reported.
 const SETTINGS_MAX: usize = 40;
@@ -32,7 +32,8 @@ pub struct Seen {
 
 /// Reads the audit rows at `audit` (indices into `rows`) and the facts.
 pub fn changes(rows: &[Row], audit: &[usize], facts: &Facts) -> Vec<Seen> {
-    let telling: Vec<&Row> = audit.iter().map(|&i| &rows[i]).filter(|row| !row.record.detail.settings.is_empty()).collect();
+    let telling: Vec<&Row> =
+        audit.iter().map(|&i| &rows[i]).filter(|row| !row.record.detail.settings.is_empty()).collect();
     let total = telling.len() as u32;
     let mut seen: Vec<Seen> = Vec::new();
     let mut index: BTreeMap<(String, String), usize> = BTreeMap::new();

@@ -7,9 +7,9 @@
 use crate::catalogue::Catalogue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tminus_core::Timestamp;
 use tminus_core::record::{Origin, Record, Skipped, SourceId};
 use tminus_core::vocabulary::Severity;
-use tminus_core::Timestamp;
 
 /// Bytes of kept text and record overhead above which lanes are thinned.
 pub const DEFAULT_BUDGET: usize = 160 << 20;

@@ -100,7 +100,9 @@ impl<'c> Diagnosis<'c> {
     /// cannot be told apart by them: then the exits' revisions are only kept for show.
     fn forget_foreign_revisions(&mut self, lanes: &[Lane]) {
         let Some(exits) = &mut self.options.exits else { return };
-        let known = |exit: &tminus_core::exits::Exit| lanes.iter().any(|lane| lane.key.revision.as_deref() == exit.revision.as_deref());
+        let known = |exit: &tminus_core::exits::Exit| {
+            lanes.iter().any(|lane| lane.key.revision.as_deref() == exit.revision.as_deref())
+        };
         if lanes.iter().any(|lane| lane.key.revision.is_some()) && !exits.attempts.iter().any(known) {
             exits.attempts.iter_mut().for_each(|exit| exit.revision = None);
         }
@@ -130,7 +132,13 @@ impl<'c> Diagnosis<'c> {
     }
 
     /// Attempts of the target, and what others said.
-    fn attempts(&self, lanes: &[Lane], items: &[Vec<Item>], target: &Option<Unit>, reader: &Reader) -> (Vec<Attempt>, Vec<Attempt>) {
+    fn attempts(
+        &self,
+        lanes: &[Lane],
+        items: &[Vec<Item>],
+        target: &Option<Unit>,
+        reader: &Reader,
+    ) -> (Vec<Attempt>, Vec<Attempt>) {
         let exits = self.options.exits.as_ref();
         let mut own: Vec<Attempt> = Vec::new();
         let mut others = Vec::new();
@@ -165,8 +173,11 @@ impl<'c> Diagnosis<'c> {
                 }
             }
         }
-        attempts.sort_by_key(|a| (a.exit.as_ref().and_then(|e| e.started).or(a.first), a.exit.as_ref().map(|e| e.attempt), a.first_row));
-        let mut next = self.options.exits.as_ref().and_then(|e| e.attempts.iter().map(|a| a.attempt).max()).unwrap_or(0);
+        attempts.sort_by_key(|a| {
+            (a.exit.as_ref().and_then(|e| e.started).or(a.first), a.exit.as_ref().map(|e| e.attempt), a.first_row)
+        });
+        let mut next =
+            self.options.exits.as_ref().and_then(|e| e.attempts.iter().map(|a| a.attempt).max()).unwrap_or(0);
         for attempt in attempts {
             attempt.n = attempt.exit.as_ref().map_or_else(
                 || {
@@ -204,12 +215,17 @@ impl<'c> Diagnosis<'c> {
         let mut serving: Vec<String> =
             witnesses.iter().filter_map(|w| w.key.revision.as_deref().map(str::to_owned)).collect();
         serving.dedup();
-        let environment = ordered.rows.iter().find_map(|row| row.record.origin.environment.as_deref().map(str::to_owned));
+        let environment =
+            ordered.rows.iter().find_map(|row| row.record.origin.environment.as_deref().map(str::to_owned));
         verdict::write(verdict::Material {
             version: &self.options.version,
             catalogue: self.catalogue,
             sources: self.collector.inputs.iter().map(|input| input.name.clone()).collect(),
-            service: target.as_ref().and_then(|unit| unit.service.as_deref()).map(str::to_owned).or_else(|| self.options.service.clone()),
+            service: target
+                .as_ref()
+                .and_then(|unit| unit.service.as_deref())
+                .map(str::to_owned)
+                .or_else(|| self.options.service.clone()),
             environment,
             excluded: ruled_out::ruled_out(&incident, &judged, &self.collector, self.catalogue),
             needed: ruled_out::needed(&incident, &judged, &self.collector, self.catalogue),

@@ -89,7 +89,8 @@ impl Finding {
         if other.key != self.key {
             self.alternatives.push((self.key.clone(), because.to_owned()));
         }
-        (self.key, self.domain, self.layer, self.owner, self.culprit) = (other.key, other.domain, other.layer, other.owner, other.culprit);
+        (self.key, self.domain, self.layer, self.owner, self.culprit) =
+            (other.key, other.domain, other.layer, other.owner, other.culprit);
         self.add(because, log_odds);
     }
 
@@ -131,7 +132,9 @@ impl Finding {
 fn same_place(a: &Cited, b: &Cited) -> bool {
     let first = |text: &str| text.lines().next().unwrap_or("").to_owned();
     match (a, b) {
-        (Cited::Log(a, _), Cited::Log(b, _)) => a.source == b.source && a.line == b.line && first(&a.text) == first(&b.text),
+        (Cited::Log(a, _), Cited::Log(b, _)) => {
+            a.source == b.source && a.line == b.line && first(&a.text) == first(&b.text)
+        }
         _ => a == b,
     }
 }

@@ -55,7 +55,8 @@ pub fn incident(judged: &[Judged], catalogue: &Catalogue) -> Incident {
     let revision = target_revision(judged);
     let mut epochs = epochs(judged, catalogue);
     let of_target = |index: usize| revision.is_none() || revision_of(judged, index) == revision;
-    let failed = |index: usize| judged[index].reading.failed() || judged[index].reading.outcome == AttemptOutcome::Unknown;
+    let failed =
+        |index: usize| judged[index].reading.failed() || judged[index].reading.outcome == AttemptOutcome::Unknown;
     let last_failed = (0..judged.len()).rev().find(|&i| of_target(i) && failed(i));
     let came_up = (0..judged.len()).rev().find(|&i| of_target(i) && judged[i].reading.outcome == AttemptOutcome::Ready);
     let ready = match (came_up, last_failed) {
@@ -89,7 +90,10 @@ fn revision_of(judged: &[Judged], index: usize) -> Option<String> {
 
 /// The newest revision with an attempt that failed or became ready.
 fn target_revision(judged: &[Judged]) -> Option<String> {
-    (0..judged.len()).rev().filter(|&i| judged[i].reading.outcome != AttemptOutcome::CutOff).find_map(|i| revision_of(judged, i))
+    (0..judged.len())
+        .rev()
+        .filter(|&i| judged[i].reading.outcome != AttemptOutcome::CutOff)
+        .find_map(|i| revision_of(judged, i))
 }
 
 /// Cuts the attempts into runs of one identity.
@@ -116,7 +120,10 @@ fn epochs(judged: &[Judged], catalogue: &Catalogue) -> Vec<Epoch> {
                 }
             }
             // A mere consequence of what the attempts before it showed, about the same dependency.
-            Some(epoch) if follows_from(&epoch.finding, finding, catalogue) && !came_up_between(judged, epoch.last(), index) => {
+            Some(epoch)
+                if follows_from(&epoch.finding, finding, catalogue)
+                    && !came_up_between(judged, epoch.last(), index) =>
+            {
                 epoch.consistent_with.append(&mut open);
                 epoch.consistent_with.push(index);
             }
@@ -177,7 +184,15 @@ fn depth(layer: Layer) -> u8 {
         Layer::Process => 0,
         Layer::Import => 1,
         Layer::Config => 2,
-        Layer::Dns | Layer::Socket | Layer::Tcp | Layer::Tls | Layer::Protocol | Layer::Auth | Layer::Slot | Layer::Query | Layer::Schema => 3,
+        Layer::Dns
+        | Layer::Socket
+        | Layer::Tcp
+        | Layer::Tls
+        | Layer::Protocol
+        | Layer::Auth
+        | Layer::Slot
+        | Layer::Query
+        | Layer::Schema => 3,
         Layer::Migration => 3,
         Layer::Startup => 4,
         Layer::Probe | Layer::Resource => 5,
@@ -208,7 +223,8 @@ fn passed_later(epochs: &[Epoch], index: usize, judged: &[Judged]) -> bool {
 /// The strongest explanation that did not win in the current epoch.
 pub fn runner_up<'j>(judged: &'j [Judged], epoch: &Epoch) -> Option<(&'j CauseKey, String)> {
     let one = &judged[*epoch.attempts.last()?];
-    let named: Vec<&CauseKey> = epoch.finding.alternatives.iter().map(|(key, _)| key).chain([&epoch.finding.key]).collect();
+    let named: Vec<&CauseKey> =
+        epoch.finding.alternatives.iter().map(|(key, _)| key).chain([&epoch.finding.key]).collect();
     let best = one.candidates.iter().find(|c| !named.contains(&&c.key))?;
     Some((&best.key, crate::judge::why_weaker(best)))
 }

@@ -113,7 +113,11 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
         // An entry of a structured log that carries a level is a message of its own.
         let own = record.severity.is_some() || record.text.contains('\n');
         for (i, text) in record.text.split('\n').enumerate() {
-            lines.push(Line { text, boundary: i == 0 && (cut || own), elapsed_ms: if i == 0 { elapsed_ms } else { Some(0) } });
+            lines.push(Line {
+                text,
+                boundary: i == 0 && (cut || own),
+                elapsed_ms: if i == 0 { elapsed_ms } else { Some(0) },
+            });
             owner.push(row);
         }
         last = at.or(last);
@@ -162,11 +166,8 @@ fn item<'r>(rows: &'r [Row], group: &[usize], stream: Stream, catalogue: &Catalo
         Cow::Owned(text)
     };
     let hits = catalogue.scan(&text);
-    let mut marks: Vec<Mark> = hits
-        .iter()
-        .filter_map(|hit| hit.marker())
-        .map(|marker| catalogue.marker(marker).marks)
-        .collect();
+    let mut marks: Vec<Mark> =
+        hits.iter().filter_map(|hit| hit.marker()).map(|marker| catalogue.marker(marker).marks).collect();
     marks.sort_unstable();
     marks.dedup();
     let chain = match stream {

@@ -56,7 +56,9 @@ pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Sha
     let survived = survived(&judged, witnesses, shared);
     for one in judged.iter_mut().filter(|one| one.reading.failed()) {
         for candidate in &mut one.candidates {
-            let seen = survived.iter().any(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit));
+            let seen = survived
+                .iter()
+                .any(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit));
             if seen && !candidate.terminal {
                 candidate.add("stands in starts that came up, too", -3.0);
             }
@@ -101,7 +103,9 @@ fn recurrence(judged: &mut [Judged]) {
         let neighbours = [place.checked_sub(1), place.checked_add(1).filter(|p| *p < failed.len())];
         for candidate in &mut judged[index].candidates {
             let again = neighbours.into_iter().flatten().any(|neighbour| {
-                tops[neighbour].as_ref().is_some_and(|(key, culprit)| *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit))
+                tops[neighbour].as_ref().is_some_and(|(key, culprit)| {
+                    *key == candidate.key.as_str() && same_culprit(culprit, &candidate.culprit)
+                })
             });
             if again {
                 candidate.add("the neighbouring starts show it, too", 0.5);
@@ -115,7 +119,10 @@ fn recurrence(judged: &mut [Judged]) {
 
 /// Chooses, refines, or abstains.
 fn decide(one: &mut Judged, shared: &Shared) {
-    if !matches!(one.reading.outcome, AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed | AttemptOutcome::Unknown) {
+    if !matches!(
+        one.reading.outcome,
+        AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed | AttemptOutcome::Unknown
+    ) {
         return;
     }
     let at = |event: usize| one.reading.attempt.events[event].at;
@@ -153,7 +160,9 @@ fn rivals(finding: &mut Finding, best: &Candidate, all: &[Candidate], catalogue:
         finding.alternatives.push((rival.key.clone(), why_weaker(rival)));
     }
     for key in best.ambiguous_with.iter().take(3) {
-        finding.alternatives.push((key.clone(), "the same words can mean it; nothing else in the input speaks for it".to_owned()));
+        finding
+            .alternatives
+            .push((key.clone(), "the same words can mean it; nothing else in the input speaks for it".to_owned()));
     }
 }
 
@@ -186,7 +195,9 @@ fn corroborate(finding: &mut Finding, best: &Candidate, all: &[Candidate], readi
             finding.cite(Cited::Log(link.at.clone(), reading.attempt.events[best.event].at), Supports::Cause);
         }
         // Earlier lines that name the operation and its limit tell more than the timeout itself.
-        let tells = |m: &tminus_core::event::Match| m.failure.is_none() && m.rules.is_empty() && m.says.to_ascii_lowercase().contains("timeout");
+        let tells = |m: &tminus_core::event::Match| {
+            m.failure.is_none() && m.rules.is_empty() && m.says.to_ascii_lowercase().contains("timeout")
+        };
         for (index, matched) in reading.matches().filter(|(index, m)| *index != best.event && tells(m)).take(2) {
             finding.cite(Cited::Log(matched.at.clone(), reading.attempt.events[index].at), Supports::Cause);
         }

@@ -193,11 +193,9 @@ fn clock_offsets(records: &[Record], exits: Option<&Exits>, clocks: &mut Vec<Str
         return BTreeMap::new();
     }
     let anchors: Vec<(Timestamp, Timestamp)> = match exits {
-        Some(exits) if exits.attempts.iter().any(|a| a.started.is_some()) => exits
-            .attempts
-            .iter()
-            .filter_map(|a| Some((a.started?, a.ended.or(a.started)?)))
-            .collect(),
+        Some(exits) if exits.attempts.iter().any(|a| a.started.is_some()) => {
+            exits.attempts.iter().filter_map(|a| Some((a.started?, a.ended.or(a.started)?))).collect()
+        }
         _ => records
             .iter()
             .filter_map(|r| r.at)

@@ -233,11 +233,15 @@ fn outcome(
     }
     let said_so = attempt.events.iter().any(|e| matched(&e.kind).is_some_and(|m| m.role == LineRole::Wrapper));
     let killed = notices.iter().any(|(notice, _)| {
-        matches!(notice, Notice::StartupProbeFailed | Notice::LivenessProbeFailed | Notice::OutOfMemory | Notice::ImagePullFailed)
+        matches!(
+            notice,
+            Notice::StartupProbeFailed | Notice::LivenessProbeFailed | Notice::OutOfMemory | Notice::ImagePullFailed
+        )
     });
     let died = terminal.is_some_and(|index| {
         let m = matched(&attempt.events[index].kind);
-        progress_after[index] == 0 && m.is_some_and(|m| m.failure.is_some() || m.severity >= Some(Severity::Critical) || said_so)
+        progress_after[index] == 0
+            && m.is_some_and(|m| m.failure.is_some() || m.severity >= Some(Severity::Critical) || said_so)
     });
     match (ready, said_so || killed || died) {
         (true, true) if died || killed => AttemptOutcome::ReadyThenFailed,

@@ -23,7 +23,12 @@ pub struct Excluded {
 }
 
 /// Readings that the evidence excludes.
-pub fn ruled_out(incident: &Incident, judged: &[Judged], collector: &Collector, catalogue: &Catalogue) -> Vec<Excluded> {
+pub fn ruled_out(
+    incident: &Incident,
+    judged: &[Judged],
+    collector: &Collector,
+    catalogue: &Catalogue,
+) -> Vec<Excluded> {
     let mut out = Vec::new();
     let Some(epoch) = incident.epochs.iter().find(|e| e.current) else { return out };
     let n = epoch.all().len();
@@ -41,15 +46,25 @@ pub fn ruled_out(incident: &Incident, judged: &[Judged], collector: &Collector, 
         });
     }
     for candidate in judged[*epoch.attempts.last().unwrap_or(&0)].candidates.iter() {
-        if candidate.key == epoch.finding.key || out.iter().any(|e: &Excluded| e.cause == candidate.key.as_str()) || candidate.score() > 0.0 {
+        if candidate.key == epoch.finding.key
+            || out.iter().any(|e: &Excluded| e.cause == candidate.key.as_str())
+            || candidate.score() > 0.0
+        {
             continue;
         }
-        out.push(Excluded { cause: candidate.key.to_string(), why: why_weaker(candidate), at: vec![candidate.at.clone()] });
+        out.push(Excluded {
+            cause: candidate.key.to_string(),
+            why: why_weaker(candidate),
+            at: vec![candidate.at.clone()],
+        });
         if out.len() + 2 > TOLD_MAX {
             break;
         }
     }
-    let capacity = judged.iter().flat_map(|one| &one.candidates).any(|c| catalogue.cause(&c.key).is_some_and(|e| e.domain == Domain::Capacity));
+    let capacity = judged
+        .iter()
+        .flat_map(|one| &one.candidates)
+        .any(|c| catalogue.cause(&c.key).is_some_and(|e| e.domain == Domain::Capacity));
     if !capacity && incident.epochs.iter().all(|e| e.finding.domain != Domain::Capacity) {
         let why = format!("0 of {} rows report a limit that was reached", collector.read);
         out.push(Excluded { cause: "capacity".to_owned(), why, at: Vec::new() });
@@ -109,7 +124,9 @@ fn undetermined(incident: &Incident, judged: &[Judged], catalogue: &Catalogue, n
         ));
     }
     let end = &one.reading.end;
-    if one.reading.noticed(Notice::StartupProbeFailed).is_some() || one.reading.noticed(Notice::LivenessProbeFailed).is_some() {
+    if one.reading.noticed(Notice::StartupProbeFailed).is_some()
+        || one.reading.noticed(Notice::LivenessProbeFailed).is_some()
+    {
         needed.push("a stack dump taken while it hangs (py-spy dump, jstack, SIGQUIT), to see which dependency was being contacted".to_owned());
     } else if end.signal.as_deref() == Some("SIGKILL") {
         needed.push("the container's termination reason (OOMKilled?) and its memory use before the end".to_owned());
@@ -119,9 +136,14 @@ fn undetermined(incident: &Incident, judged: &[Judged], catalogue: &Catalogue, n
     }
     let said_only = one.reading.matches().any(|(_, m)| m.role == LineRole::Wrapper);
     if one.doubtful.is_none() && (said_only || end.code.is_some_and(|c| c != 0)) {
-        needed.push("the exception that the program swallowed: its start-up error handler has to log it (with its traceback)".to_owned());
+        needed.push(
+            "the exception that the program swallowed: its start-up error handler has to log it (with its traceback)"
+                .to_owned(),
+        );
     }
-    if one.reading.outcome == AttemptOutcome::CutOff || judged.iter().all(|j| j.reading.outcome == AttemptOutcome::CutOff) {
+    if one.reading.outcome == AttemptOutcome::CutOff
+        || judged.iter().all(|j| j.reading.outcome == AttemptOutcome::CutOff)
+    {
         needed.push("the rows before and after this cut: every start here is cut off".to_owned());
     }
     if one.reading.attempt.records == 0 {

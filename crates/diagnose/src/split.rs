@@ -186,7 +186,9 @@ fn by_markers(items: &[Item]) -> Vec<usize> {
 
 /// A banner is rarely the first line of an attempt: walks back from it to the end of the one before.
 fn back_to_end(items: &[Item], begun: usize, banner: usize) -> usize {
-    let ends = |item: &Item| item.chain.is_some() || item.is(Mark::Wrapper) || item.is(Mark::Consequence) || item.is(Mark::Stopping);
+    let ends = |item: &Item| {
+        item.chain.is_some() || item.is(Mark::Wrapper) || item.is(Mark::Consequence) || item.is(Mark::Stopping)
+    };
     if let Some(end) = (begun + 1..banner).rev().find(|&index| ends(&items[index])) {
         // A failure text that is followed by much more was survived: then silence is the better sign.
         if banner - end <= 40 {
@@ -218,7 +220,10 @@ fn by_recurrence(items: &[Item], want: Option<usize>, silence_ends: bool) -> Vec
     let ends_before = |index: usize| {
         let before = &items[index - 1];
         before.chain.is_some()
-            || before.marks.iter().any(|mark| matches!(mark, Mark::Wrapper | Mark::Consequence | Mark::Stopping | Mark::Exited))
+            || before
+                .marks
+                .iter()
+                .any(|mark| matches!(mark, Mark::Wrapper | Mark::Consequence | Mark::Stopping | Mark::Exited))
             || matches!((items[index].at, before.until), (Some(at), Some(until))
                 if silence_ends && at.as_millisecond() - until.as_millisecond() >= GAP_MS)
     };
@@ -241,7 +246,9 @@ fn by_recurrence(items: &[Item], want: Option<usize>, silence_ends: bool) -> Vec
 pub fn shape(text: &str) -> u64 {
     let mut hash = crate::collect::Fnv::default();
     let first = text.lines().next().unwrap_or("");
-    for word in first.split(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '"' | '\'' | '[' | ']' | '(' | ')')) {
+    for word in
+        first.split(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | ',' | '"' | '\'' | '[' | ']' | '(' | ')'))
+    {
         if !word.chars().any(|c| c.is_ascii_digit()) {
             hash.add(word.as_bytes());
         }

@@ -57,7 +57,9 @@ pub fn choose(attempts: &[Attempt], wanted: Option<&str>) -> Option<Unit> {
         }
     }
     if let Some(wanted) = wanted {
-        return standings.into_keys().find(|u| u.service.as_deref() == Some(wanted) || u.container.as_deref() == Some(wanted));
+        return standings
+            .into_keys()
+            .find(|u| u.service.as_deref() == Some(wanted) || u.container.as_deref() == Some(wanted));
     }
     if standings.len() <= 1 {
         return standings.into_keys().next();
@@ -70,7 +72,14 @@ pub fn choose(attempts: &[Attempt], wanted: Option<&str>) -> Option<Unit> {
         .iter()
         .max_by_key(|(unit, standing)| {
             let fails = standing.failed > 0;
-            (fails, !standing.server, !(fails && depended_on(unit)), standing.failed, standing.attempts, std::cmp::Reverse((*unit).clone()))
+            (
+                fails,
+                !standing.server,
+                !(fails && depended_on(unit)),
+                standing.failed,
+                standing.attempts,
+                std::cmp::Reverse((*unit).clone()),
+            )
         })
         .map(|(unit, _)| unit.clone())
 }
@@ -88,9 +97,18 @@ fn names(text: &str, name: &str) -> bool {
 /// Does it speak like a database, cache or broker server? Those are what others depend on.
 fn is_server(attempt: &Attempt) -> bool {
     let server = |text: &str| {
-        ["starting PostgreSQL", "database system is", "PostgreSQL init process", "Redis version", "oO0OoO0OoO0Oo", "Starting RabbitMQ", "mysqld", "MongoDB starting"]
-            .iter()
-            .any(|word| text.contains(word))
+        [
+            "starting PostgreSQL",
+            "database system is",
+            "PostgreSQL init process",
+            "Redis version",
+            "oO0OoO0OoO0Oo",
+            "Starting RabbitMQ",
+            "mysqld",
+            "MongoDB starting",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
     };
     attempt.events.iter().any(|event| match &event.kind {
         EventKind::ChildNotified { status, .. } => server(status),

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use tminus_core::event::LogRef;
 use tminus_core::redact::Redactor;
 use tminus_core::verdict::{
-    Alternative, AttemptSummary, Cause, Change, Coverage, EVIDENCE_MAX, EVIDENCE_TEXT_MAX, Evidence, RuledOut, RunnerUp, SCHEMA,
-    Supports, Tool, Verdict, Why,
+    Alternative, AttemptSummary, Cause, Change, Coverage, EVIDENCE_MAX, EVIDENCE_TEXT_MAX, Evidence, RuledOut,
+    RunnerUp, SCHEMA, Supports, Tool, Verdict, Why,
 };
 use tminus_core::vocabulary::{Certainty, Stage};
 
@@ -50,8 +50,10 @@ pub struct Material<'a> {
 
 /// Writes the verdict.
 pub fn write(material: Material) -> Verdict {
-    let mut ids = Ids { sources: &material.sources, redactor: material.redactor, known: BTreeMap::new(), all: Vec::new() };
-    let changes: Vec<Change> = material.changes.iter().enumerate().map(|(i, seen)| change(i, seen, &material, &mut ids)).collect();
+    let mut ids =
+        Ids { sources: &material.sources, redactor: material.redactor, known: BTreeMap::new(), all: Vec::new() };
+    let changes: Vec<Change> =
+        material.changes.iter().enumerate().map(|(i, seen)| change(i, seen, &material, &mut ids)).collect();
     let causes: Vec<Cause> =
         material.incident.epochs.iter().enumerate().map(|(i, epoch)| cause(i, epoch, &material, &mut ids)).collect();
     let whys = all_whys(&material, &causes, &mut ids);
@@ -153,7 +155,13 @@ fn cause(index: usize, epoch: &Epoch, material: &Material, ids: &mut Ids) -> Cau
 }
 
 fn evidence(finding: &Finding, ids: &mut Ids) -> Vec<Evidence> {
-    finding.citations.iter().take(EVIDENCE_MAX).map(|c| ids.of(&c.cited, c.supports)).filter(|e| !e.text.is_empty()).collect()
+    finding
+        .citations
+        .iter()
+        .take(EVIDENCE_MAX)
+        .map(|c| ids.of(&c.cited, c.supports))
+        .filter(|e| !e.text.is_empty())
+        .collect()
 }
 
 /// Changes that contribute to a finding: only where the catalogue's own link says so.
@@ -174,7 +182,12 @@ fn change(index: usize, seen: &Seen, material: &Material, ids: &mut Ids) -> Chan
         Some(place) => Cited::Log(place.clone(), seen.at),
         None => Cited::Fact {
             source: material.facts_source.to_owned(),
-            text: format!("changes: {} from {} to {}", seen.what, seen.from.as_deref().unwrap_or("?"), seen.to.as_deref().unwrap_or("?")),
+            text: format!(
+                "changes: {} from {} to {}",
+                seen.what,
+                seen.from.as_deref().unwrap_or("?"),
+                seen.to.as_deref().unwrap_or("?")
+            ),
         },
     };
     Change {
@@ -195,7 +208,8 @@ fn all_whys(material: &Material, causes: &[Cause], ids: &mut Ids) -> Vec<Why> {
     let mut out = Vec::new();
     for index in order {
         let epoch = &material.incident.epochs[index];
-        let favours: Vec<&Seen> = contributing(&epoch.finding, material.changes).into_iter().map(|i| &material.changes[i]).collect();
+        let favours: Vec<&Seen> =
+            contributing(&epoch.finding, material.changes).into_iter().map(|i| &material.changes[i]).collect();
         for step in whys::whys(epoch, material.judged, &favours, material.service.as_deref(), material.catalogue) {
             out.push(Why {
                 why: step.why,

@@ -8,8 +8,8 @@
 
 use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::{End, Reading};
-use tminus_core::facts::Facts;
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
+use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
 use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity};
 
@@ -103,7 +103,9 @@ pub fn weigh(reading: &Reading, facts: &Facts, catalogue: &Catalogue) -> Vec<Can
         explains_end(candidate, reading);
     }
     let mut best = strongest_of_each(candidates);
-    best.sort_by(|a, b| b.score().total_cmp(&a.score()).then_with(|| b.event.cmp(&a.event)).then_with(|| a.key.cmp(&b.key)));
+    best.sort_by(|a, b| {
+        b.score().total_cmp(&a.score()).then_with(|| b.event.cmp(&a.event)).then_with(|| a.key.cmp(&b.key))
+    });
     best
 }
 
@@ -123,7 +125,8 @@ impl Conditions<'_> {
 /// Layers that the words of the attempt prove to have been passed.
 fn passed(reading: &Reading, catalogue: &Catalogue) -> Vec<Layer> {
     let of = |id: &str| catalogue.patterns().iter().find(|p| p.id == id).and_then(|p| p.layer_passed);
-    let mut passed: Vec<Layer> = reading.matches().flat_map(|(_, m)| &m.rules).filter_map(|hit| of(&hit.pattern)).collect();
+    let mut passed: Vec<Layer> =
+        reading.matches().flat_map(|(_, m)| &m.rules).filter_map(|hit| of(&hit.pattern)).collect();
     passed.sort_unstable();
     passed.dedup();
     passed
@@ -131,11 +134,8 @@ fn passed(reading: &Reading, catalogue: &Catalogue) -> Vec<Layer> {
 
 /// What one match can mean.
 fn from_match(index: usize, matched: &Match, conditions: &Conditions, catalogue: &Catalogue) -> Vec<Candidate> {
-    let mut out: Vec<Candidate> = matched
-        .rules
-        .iter()
-        .filter_map(|hit| from_rule(index, hit, matched, conditions, catalogue))
-        .collect();
+    let mut out: Vec<Candidate> =
+        matched.rules.iter().filter_map(|hit| from_rule(index, hit, matched, conditions, catalogue)).collect();
     let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
     let informative = matched.failure.as_ref().and_then(informative_link);
     let covered = match informative {
@@ -148,7 +148,13 @@ fn from_match(index: usize, matched: &Match, conditions: &Conditions, catalogue:
     out
 }
 
-fn from_rule(index: usize, hit: &RuleHit, matched: &Match, conditions: &Conditions, catalogue: &Catalogue) -> Option<Candidate> {
+fn from_rule(
+    index: usize,
+    hit: &RuleHit,
+    matched: &Match,
+    conditions: &Conditions,
+    catalogue: &Catalogue,
+) -> Option<Candidate> {
     let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern).filter(|p| conditions.hold(p))?;
     let mut candidate = Candidate::new(hit.cause.clone(), index, &hit.at);
     candidate.culprit.clone_from(&hit.culprit);
@@ -183,7 +189,9 @@ fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
         Proof::Weak if !others.is_empty() && near => {
             candidate.add(format!("the words fit the peer and the way to it alike ({})", pattern.id), -0.8)
         }
-        Proof::Weak if !others.is_empty() => candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -3.0),
+        Proof::Weak if !others.is_empty() => {
+            candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -3.0)
+        }
         Proof::Weak => candidate.add(format!("the words fit neighbouring causes too ({})", pattern.id), 0.0),
     }
 }
@@ -204,7 +212,6 @@ fn place_in_chain(candidate: &mut Candidate, hit: &RuleHit, matched: &Match) {
         candidate.add("suppressed or handled inside the chain", -2.0);
     } else if Some(link.0) == informative {
         candidate.add("root of its chain", 1.5);
-
     } else if informative.is_some_and(|root| link.0 < root) {
         candidate.add("below the informative link of its chain", 0.5);
     } else {
@@ -225,7 +232,9 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
         Some(Severity::Critical) => candidate.add("critical by its own level", 0.8),
         Some(Severity::Error) => candidate.add("an error by its own level", 0.5),
         Some(Severity::Warning) => candidate.add("only a warning by its own level", -0.4),
-        Some(Severity::Debug | Severity::Info | Severity::Notice) => candidate.add("informational by its own level", -1.2),
+        Some(Severity::Debug | Severity::Info | Severity::Notice) => {
+            candidate.add("informational by its own level", -1.2)
+        }
         None => {}
     }
     if matched.role == LineRole::Retry {
@@ -239,7 +248,9 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
 /// Words with which a program guesses at a cause that it did not observe.
 fn guesses(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["may indicate", "might be", "possible cause", "possibly", "this may be", "could be caused", "probably"].iter().any(|w| text.contains(w))
+    ["may indicate", "might be", "possible cause", "possibly", "this may be", "could be caused", "probably"]
+        .iter()
+        .any(|w| text.contains(w))
 }
 
 /// The link that tells most: the deepest that is not aside. A link that is only a mechanism passes
@@ -267,7 +278,9 @@ fn consequence_of_waiting(key: &str) -> bool {
 /// "timed out" and its like: that a limit fired, not why nothing came.
 fn speaks_of_time(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["timeout", "timed out", "deadline exceeded", "not ready after", "incomplete after", "did not respond within"].iter().any(|w| message.contains(w))
+    ["timeout", "timed out", "deadline exceeded", "not ready after", "incomplete after", "did not respond within"]
+        .iter()
+        .any(|w| message.contains(w))
 }
 
 /// A failure that the catalogue has no words for: the program's own start-up code raised.
@@ -315,7 +328,8 @@ fn waited(candidate: &mut Candidate, failure: &Failure) {
     candidate.add("only a mechanism is shown (timed out, cancelled)", -2.0);
     let connecting = failure.links.iter().find(|link| {
         let place = link.waited_in.as_deref().unwrap_or("").to_ascii_lowercase();
-        link.component.is_some() && ["connect", "dial", "handshake", "open_conn", "_initialize"].iter().any(|word| place.contains(word))
+        link.component.is_some()
+            && ["connect", "dial", "handshake", "open_conn", "_initialize"].iter().any(|word| place.contains(word))
     });
     if let (Some(link), Ok(key)) = (connecting, "connect_timeout".parse()) {
         let component = link.component.clone().unwrap_or_default();
@@ -340,9 +354,37 @@ fn is_vague(message: &str) -> bool {
         .filter(|word| {
             !matches!(
                 *word,
-                "failed" | "failure" | "error" | "fatal" | "startup" | "start" | "started" | "starting" | "exiting" | "exit" | "application"
-                    | "service" | "server" | "boot" | "could" | "cannot" | "with" | "code" | "status" | "initialization" | "initialize"
-                    | "process" | "main" | "aborting" | "unable" | "during" | "critical" | "panic" | "unexpected" | "occurred" | "while"
+                "failed"
+                    | "failure"
+                    | "error"
+                    | "fatal"
+                    | "startup"
+                    | "start"
+                    | "started"
+                    | "starting"
+                    | "exiting"
+                    | "exit"
+                    | "application"
+                    | "service"
+                    | "server"
+                    | "boot"
+                    | "could"
+                    | "cannot"
+                    | "with"
+                    | "code"
+                    | "status"
+                    | "initialization"
+                    | "initialize"
+                    | "process"
+                    | "main"
+                    | "aborting"
+                    | "unable"
+                    | "during"
+                    | "critical"
+                    | "panic"
+                    | "unexpected"
+                    | "occurred"
+                    | "while"
             )
         })
         .count();
@@ -354,11 +396,34 @@ fn language_error(type_name: &str) -> bool {
     let last = type_name.rsplit(['.', ':']).next().unwrap_or(type_name);
     matches!(
         last,
-        "KeyError" | "IndexError" | "TypeError" | "AttributeError" | "NameError" | "ValueError" | "ZeroDivisionError" | "AssertionError"
-            | "UnboundLocalError" | "NotImplementedError" | "RecursionError" | "RangeError" | "ReferenceError" | "NullPointerException"
-            | "IllegalArgumentException" | "IllegalStateException" | "IndexOutOfBoundsException" | "ArrayIndexOutOfBoundsException"
-            | "ClassCastException" | "NumberFormatException" | "ArithmeticException" | "UnsupportedOperationException" | "NoMethodError"
-            | "ArgumentError" | "ArgumentException" | "NullReferenceException" | "InvalidOperationException" | "panic"
+        "KeyError"
+            | "IndexError"
+            | "TypeError"
+            | "AttributeError"
+            | "NameError"
+            | "ValueError"
+            | "ZeroDivisionError"
+            | "AssertionError"
+            | "UnboundLocalError"
+            | "NotImplementedError"
+            | "RecursionError"
+            | "RangeError"
+            | "ReferenceError"
+            | "NullPointerException"
+            | "IllegalArgumentException"
+            | "IllegalStateException"
+            | "IndexOutOfBoundsException"
+            | "ArrayIndexOutOfBoundsException"
+            | "ClassCastException"
+            | "NumberFormatException"
+            | "ArithmeticException"
+            | "UnsupportedOperationException"
+            | "NoMethodError"
+            | "ArgumentError"
+            | "ArgumentException"
+            | "NullReferenceException"
+            | "InvalidOperationException"
+            | "panic"
     )
 }
 
@@ -380,7 +445,8 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     let Some(&terminal) = reading.terminals.last() else { return };
     let Some(end) = reading.matched(terminal) else { return };
     let terminal_component = component_of_end(reading, terminal);
-    let own: Vec<CauseKey> = candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
+    let own: Vec<CauseKey> =
+        candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
     // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
     let vague = open && end.failure.is_none() && (is_vague(&end.says) || speaks_of_time(first_line(&end.says)));
@@ -389,7 +455,10 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         let component = candidate.component.clone();
         if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
             candidate.linked = true;
-            candidate.add(format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()), 2.4);
+            candidate.add(
+                format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()),
+                2.4,
+            );
         }
         if vague && !candidate.linked && stands_right_before(candidate, terminal, reading) {
             candidate.linked = true;
@@ -399,7 +468,13 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         let entry = catalogue.cause(&candidate.key);
         let used_up = entry.is_some_and(|e| e.layer == Layer::Resource);
         let reaches = used_up || same_way(candidate, terminal_component.as_deref(), catalogue);
-        if reaches && own.iter().any(|key| key.as_str() != "startup_exception" && *key != candidate.key && entry.is_some_and(|e| e.explains.contains(key))) {
+        if reaches
+            && own.iter().any(|key| {
+                key.as_str() != "startup_exception"
+                    && *key != candidate.key
+                    && entry.is_some_and(|e| e.explains.contains(key))
+            })
+        {
             candidate.linked = true;
             candidate.add("explains the failure that ended the attempt", 1.2);
         }
@@ -436,9 +511,12 @@ fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue
     let transport = matches!(own, "dns" | "tcp" | "tls" | "unix-socket" | "socket" | "network");
     let named = || {
         let text = candidate.at.text.as_str();
-        let of_port = |(_, port): &(&str, u16)| catalogue.component_of_port(*port).map(behind) == Some(behind(terminal));
+        let of_port =
+            |(_, port): &(&str, u16)| catalogue.component_of_port(*port).map(behind) == Some(behind(terminal));
         let said_by = |text: &str| catalogue.component_of_frame(text).map(behind) == Some(behind(terminal));
-        crate::address::host_ports(text).iter().any(of_port) || said_by(text) || candidate.logger.as_deref().is_some_and(said_by)
+        crate::address::host_ports(text).iter().any(of_port)
+            || said_by(text)
+            || candidate.logger.as_deref().is_some_and(said_by)
     };
     behind(own) == behind(terminal) || (transport && named())
 }
@@ -446,7 +524,8 @@ fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue
 /// Inside one failure text: a cause that explains another one there is the cause, wherever it stands
 /// (a client that gives up on a timeout closes the connection itself, and lists that as its cause).
 fn outer_explains_inner(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
-    let chained = |event| reading.matched(event).is_some_and(|m| m.failure.is_some() && m.rows > 1 || m.says.lines().count() > 1);
+    let chained =
+        |event| reading.matched(event).is_some_and(|m| m.failure.is_some() && m.rows > 1 || m.says.lines().count() > 1);
     let explained: Vec<(usize, CauseKey, CauseKey)> = candidates
         .iter()
         .filter(|c| c.pattern.is_some() && c.sure && chained(c.event))
@@ -481,7 +560,9 @@ fn grave(candidate: &Candidate, reading: &Reading) -> bool {
 
 /// Later failures of other kinds: a program that fails at something else afterwards went on.
 fn later_failures(candidate: &Candidate, reading: &Reading) -> u64 {
-    let other = |m: &Match| m.role == LineRole::Candidate && m.rules.iter().all(|hit| hit.cause != candidate.key) && !embeds(m, candidate);
+    let other = |m: &Match| {
+        m.role == LineRole::Candidate && m.rules.iter().all(|hit| hit.cause != candidate.key) && !embeds(m, candidate)
+    };
     let until = reading.terminals.iter().copied().find(|t| *t >= candidate.event).unwrap_or(candidate.event);
     (candidate.event + 1..=until).filter(|&index| reading.matched(index).is_some_and(other)).count() as u64
 }
@@ -494,7 +575,8 @@ fn embeds(matched: &Match, candidate: &Candidate) -> bool {
 
 /// Where in the course of the attempt it stands.
 fn course(candidate: &mut Candidate, reading: &Reading) {
-    let after = reading.progress_after[candidate.event] + if candidate.linked { 0 } else { later_failures(candidate, reading) };
+    let after =
+        reading.progress_after[candidate.event] + if candidate.linked { 0 } else { later_failures(candidate, reading) };
     let terminal = reading.terminals.contains(&candidate.event);
     candidate.terminal = terminal;
     match after {
@@ -517,14 +599,15 @@ fn course(candidate: &mut Candidate, reading: &Reading) {
 /// Does it explain how the attempt ended?
 fn explains_end(candidate: &mut Candidate, reading: &Reading) {
     let end = &reading.end;
-    let fits_code = match (candidate.key.as_str(), end.code) {
-        ("command_not_found", Some(127)) | ("exec_format_error" | "permission_denied", Some(126)) => true,
-        _ => false,
-    };
+    let fits_code = matches!(
+        (candidate.key.as_str(), end.code),
+        ("command_not_found", Some(127)) | ("exec_format_error" | "permission_denied", Some(126))
+    );
     if fits_code {
         candidate.add(format!("exit code {} says the same", end.code.unwrap_or_default()), 1.0);
     }
-    let by_kill = matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
+    let by_kill =
+        matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
     if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
         candidate.add("a program does not kill itself: the signal came from outside", -4.0);
     }

@@ -20,7 +20,13 @@ pub struct Step {
 }
 
 /// The chain of one epoch.
-pub fn whys(epoch: &Epoch, judged: &[Judged], contributing: &[&Seen], service: Option<&str>, catalogue: &Catalogue) -> Vec<Step> {
+pub fn whys(
+    epoch: &Epoch,
+    judged: &[Judged],
+    contributing: &[&Seen],
+    service: Option<&str>,
+    catalogue: &Catalogue,
+) -> Vec<Step> {
     let Some(&index) = epoch.attempts.last() else { return Vec::new() };
     let one = &judged[index];
     let finding = &epoch.finding;

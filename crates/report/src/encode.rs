@@ -27,11 +27,7 @@ pub fn terminal(text: &str) -> String {
 pub fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in terminal(text).chars() {
-        if c.is_ascii() {
-            out.push(c)
-        } else {
-            write_escape(&mut out, c)
-        }
+        if c.is_ascii() { out.push(c) } else { write_escape(&mut out, c) }
     }
     out
 }
@@ -52,17 +48,13 @@ pub fn markdown_inline(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '|' => out.push_str("&#124;"),
             '\\' | '`' | '*' | '[' | ']' | '~' | '$' => out.extend(['\\', c]),
-            '_' if !(before.is_some_and(char::is_alphanumeric)
-                && after.is_some_and(char::is_alphanumeric)) =>
-            {
+            '_' if !(before.is_some_and(char::is_alphanumeric) && after.is_some_and(char::is_alphanumeric)) => {
                 out.push_str("\\_");
             }
             _ if Some(i) == block_marker => out.extend(['\\', c]),
             '@' => out.extend(["@", BREAK]),
             '#' if after.is_some_and(|c| c.is_ascii_digit()) => out.extend(["#", BREAK]),
-            '-' if after.is_some_and(|c| c.is_ascii_digit()) && ends_with_gh(&chars[..i]) => {
-                out.extend(["-", BREAK])
-            }
+            '-' if after.is_some_and(|c| c.is_ascii_digit()) && ends_with_gh(&chars[..i]) => out.extend(["-", BREAK]),
             ':' if after == Some('/') => out.extend([":", BREAK]),
             '.' if ends_with_www(&chars[..i]) => out.extend([BREAK, "."]),
             _ => out.push(c),
@@ -85,11 +77,7 @@ pub fn markdown_code(text: &str) -> String {
     let fence = "`".repeat(longest_run(&text, '`') + 1);
     // One space on either side is stripped by the renderer, and needed where the text itself
     // begins or ends with what would be read as part of the fence.
-    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) {
-        " "
-    } else {
-        ""
-    };
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -97,11 +85,7 @@ pub fn markdown_code(text: &str) -> String {
 /// one. The fence is longer than any run of backticks inside; line ends stay line ends.
 pub fn markdown_fence(text: &str) -> String {
     let text = visible(&text.replace("\r\n", "\n"), |c| c == '\n');
-    let text = text
-        .lines()
-        .map(defuse_commands)
-        .collect::<Vec<_>>()
-        .join("\n");
+    let text = text.lines().map(defuse_commands).collect::<Vec<_>>().join("\n");
     let fence = "`".repeat(longest_run(&text, '`').max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end_matches('\n'))
 }
@@ -109,10 +93,7 @@ pub fn markdown_fence(text: &str) -> String {
 /// The message of a GitHub workflow command: `%`, CR and LF are percent-encoded, so that it stays
 /// one command of one line.
 pub fn github(text: &str) -> String {
-    visible(text, |c| matches!(c, '\r' | '\n'))
-        .replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    visible(text, |c| matches!(c, '\r' | '\n')).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// A property (`title=`, `file=`) of a GitHub workflow command: as [`github`], and `:` and `,`,
@@ -133,9 +114,7 @@ pub fn slack(text: &str) -> String {
 
 /// Text for the content or a quoted attribute of HTML. Line ends stay.
 pub fn html(text: &str) -> String {
-    escape_markup(&visible(text, |c| c == '\n'))
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    escape_markup(&visible(text, |c| c == '\n')).replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// True for characters that a reader cannot see, or that change what is shown around them:
@@ -189,9 +168,7 @@ fn write_escape(out: &mut String, c: char) {
 /// it is broken: after a space, or (where a long word is) not before a colon, for which runs of colons
 /// have to be short. Addresses (`::1`, `:::8080`) and paths (`std::io`) stay as they are.
 fn defuse_commands(text: &str) -> String {
-    let text = text
-        .replace("##[", "\\x23#[")
-        .replace("##vso[", "\\x23#vso[");
+    let text = text.replace("##[", "\\x23#[").replace("##vso[", "\\x23#vso[");
     if !text.contains("::") {
         return text;
     }
@@ -213,16 +190,12 @@ fn defuse_commands(text: &str) -> String {
 /// The name of a command has letters that are no hexadecimal digits; what follows `::` in an address
 /// has none.
 fn begins_with_command(text: &str) -> bool {
-    let name = text
-        .chars()
-        .take_while(|c| c.is_ascii_alphabetic() || *c == '-');
+    let name = text.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-');
     name.into_iter().any(|c| !c.is_ascii_hexdigit() && c != '-')
 }
 
 fn escape_markup(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn longest_run(text: &str, of: char) -> usize {
@@ -241,10 +214,7 @@ fn block_marker_end(chars: &[char]) -> Option<usize> {
     if matches!(chars[start], '#' | '-' | '+' | '=') {
         return Some(start);
     }
-    let digits = chars[start..]
-        .iter()
-        .take_while(|c| c.is_ascii_digit())
-        .count();
+    let digits = chars[start..].iter().take_while(|c| c.is_ascii_digit()).count();
     let end = start + digits;
     let item = digits > 0 && matches!(chars.get(end), Some('.' | ')'));
     (item && chars.get(end + 1).is_none_or(|c| c.is_whitespace())).then_some(end)
@@ -260,9 +230,5 @@ fn ends_with_www(before: &[char]) -> bool {
 
 fn ends_with_ignoring_case(before: &[char], word: &str) -> bool {
     let n = word.len();
-    before.len() >= n
-        && before[before.len() - n..]
-            .iter()
-            .zip(word.chars())
-            .all(|(a, b)| a.eq_ignore_ascii_case(&b))
+    before.len() >= n && before[before.len() - n..].iter().zip(word.chars()).all(|(a, b)| a.eq_ignore_ascii_case(&b))
 }

@@ -16,11 +16,7 @@ pub fn github(verdict: &Verdict, words: &Words) -> String {
     let mut out = String::new();
     match verdict.outcome {
         Outcome::Ready => {
-            let text = format!(
-                "{}; {}",
-                sentences::symptom(&view),
-                sentences::tally(view.counts())
-            );
+            let text = format!("{}; {}", sentences::symptom(&view), sentences::tally(view.counts()));
             command(&mut out, "notice", &sentences::symptom(&view), None, &text);
         }
         Outcome::Failed if view.lead().is_some() => {
@@ -40,11 +36,7 @@ pub fn github(verdict: &Verdict, words: &Words) -> String {
 
 fn current(out: &mut String, view: &View, i: usize) {
     let cause = &view.causes()[i];
-    let title = format!(
-        "{}: {}",
-        sentences::symptom(view),
-        view.words.title(&cause.cause)
-    );
+    let title = format!("{}: {}", sentences::symptom(view), view.words.title(&cause.cause));
     let mut lines = vec![
         format!("{} ({})", cause.culprit, sentences::strength(cause)),
         sentences::tally(view.counts()),
@@ -54,22 +46,12 @@ fn current(out: &mut String, view: &View, i: usize) {
         format!("don't: {}", sentences::do_not(view).join("; ")),
     ];
     lines.extend(cause.evidence.first().map(cited));
-    command(
-        out,
-        "error",
-        &title,
-        cause.evidence.first(),
-        &lines.join("\n"),
-    );
+    command(out, "error", &title, cause.evidence.first(), &lines.join("\n"));
 }
 
 fn untested(out: &mut String, view: &View, i: usize) {
     let cause = &view.causes()[i];
-    let title = format!(
-        "{}: not re-tested: {}",
-        sentences::service(view),
-        view.words.title(&cause.cause)
-    );
+    let title = format!("{}: not re-tested: {}", sentences::service(view), view.words.title(&cause.cause));
     let text = format!(
         "{} ({}); no later start got far enough to tell. {}: {}",
         cause.culprit,
@@ -82,20 +64,9 @@ fn untested(out: &mut String, view: &View, i: usize) {
 
 fn undetermined(out: &mut String, view: &View) {
     let mut lines = vec![sentences::tally(view.counts())];
-    lines.extend(
-        view.verdict
-            .needed
-            .iter()
-            .map(|needed| format!("get: {needed}")),
-    );
+    lines.extend(view.verdict.needed.iter().map(|needed| format!("get: {needed}")));
     lines.push(format!("don't: {}", sentences::do_not(view).join("; ")));
-    command(
-        out,
-        "warning",
-        &sentences::symptom(view),
-        None,
-        &lines.join("\n"),
-    );
+    command(out, "warning", &sentences::symptom(view), None, &lines.join("\n"));
 }
 
 fn cited(evidence: &Evidence) -> String {
@@ -110,17 +81,10 @@ fn command(out: &mut String, name: &str, title: &str, at: Option<&Evidence>, tex
     out.push_str(name);
     out.push(' ');
     if let Some(evidence) = at {
-        out.push_str(&format!(
-            "file={},",
-            encode::github_property(&evidence.source)
-        ));
+        out.push_str(&format!("file={},", encode::github_property(&evidence.source)));
         if let Some(line) = evidence.line {
             out.push_str(&format!("line={line},"));
         }
     }
-    out.push_str(&format!(
-        "title={}::{}\n",
-        encode::github_property(title),
-        encode::github(text)
-    ));
+    out.push_str(&format!("title={}::{}\n", encode::github_property(title), encode::github(text)));
 }

@@ -16,9 +16,7 @@ pub fn json(verdict: &Verdict) -> String {
         serde_json::json!({ "schema": verdict.schema, "error": error.to_string() }).to_string()
     });
     // A runner acts on these wherever they stand in what a step prints.
-    let plain = plain
-        .replace("##[", "\\u0023#[")
-        .replace("##vso[", "\\u0023#vso[");
+    let plain = plain.replace("##[", "\\u0023#[").replace("##vso[", "\\u0023#vso[");
     let mut out = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {
         if c != '\n' && encode::is_hidden(c) {

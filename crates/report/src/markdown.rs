@@ -92,34 +92,20 @@ pub fn markdown(verdict: &Verdict, words: &Words, options: &MarkdownOptions) -> 
 }
 
 fn heading(doc: &mut Document, view: &View, options: &MarkdownOptions) {
-    let lead = view
-        .lead()
-        .filter(|_| view.verdict.outcome == Outcome::Failed);
+    let lead = view.lead().filter(|_| view.verdict.outcome == Outcome::Failed);
     let what = lead.map_or(String::new(), |cause| format!(": {}", titled(view, cause)));
     doc.line(&format!("# {}{what}", inline(&sentences::symptom(view))));
     let mut parts = Vec::new();
     match lead {
         Some(cause) => {
-            parts.push(format!(
-                "**Move:** {}",
-                inline(&view.words.team(cause.owner))
-            ));
+            parts.push(format!("**Move:** {}", inline(&view.words.team(cause.owner))));
             parts.push(strength(cause));
         }
         None if view.verdict.outcome == Outcome::Ready => {}
         None => parts.push("**Move:** whoever can collect the next piece of evidence".to_owned()),
     }
-    parts.extend(
-        view.verdict
-            .revision
-            .as_ref()
-            .map(|r| format!("revision {}", code(r))),
-    );
-    parts.extend(
-        view.extent()
-            .1
-            .map(|at| format!("seen up to {} UTC", figures::moment(at))),
-    );
+    parts.extend(view.verdict.revision.as_ref().map(|r| format!("revision {}", code(r))));
+    parts.extend(view.extent().1.map(|at| format!("seen up to {} UTC", figures::moment(at))));
     parts.extend(options.issue.map(issue));
     doc.line(&parts.join(" · "));
     doc.blank();
@@ -128,11 +114,7 @@ fn heading(doc: &mut Document, view: &View, options: &MarkdownOptions) {
 /// Title and culprit of a cause.
 fn titled(view: &View, cause: &Cause) -> String {
     let title = inline(&view.words.title(&cause.cause));
-    if cause.culprit.is_empty() {
-        title
-    } else {
-        format!("{title} {}", code(&cause.culprit))
-    }
+    if cause.culprit.is_empty() { title } else { format!("{title} {}", code(&cause.culprit)) }
 }
 
 /// `**proved**, 15 of 15 starts`.
@@ -146,11 +128,7 @@ fn strength(cause: &Cause) -> String {
 /// An issue reference is meant to link; anything that is not plainly one is only text.
 fn issue(reference: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '#' | '/' | '-' | '.');
-    if reference.len() <= 80 && reference.chars().all(plain) {
-        reference.to_owned()
-    } else {
-        inline(reference)
-    }
+    if reference.len() <= 80 && reference.chars().all(plain) { reference.to_owned() } else { inline(reference) }
 }
 
 /// For an undetermined outcome: what is known, without any cause.
@@ -168,10 +146,7 @@ fn known(doc: &mut Document, view: &View) {
     }
     if let Some(second) = &view.verdict.runner_up {
         let title = inline(&view.words.title(&second.cause));
-        doc.item(&format!(
-            "Nearest reading, not shown: {title}. It would be named if: {}",
-            inline(&second.would_flip)
-        ));
+        doc.item(&format!("Nearest reading, not shown: {title}. It would be named if: {}", inline(&second.would_flip)));
     }
     doc.blank();
 }
@@ -180,52 +155,29 @@ fn causes(doc: &mut Document, view: &View) {
     if view.causes().is_empty() {
         return;
     }
-    doc.section(if view.lettered() {
-        "Causes in order of time"
-    } else {
-        "Cause"
-    });
+    doc.section(if view.lettered() { "Causes in order of time" } else { "Cause" });
     doc.row(&["", "UTC", "revision", "starts", "cause", "owner", "state"]);
     doc.row(&["---"; 7]);
     for (i, cause) in view.causes().iter().enumerate() {
         if let Some(gap) = i.checked_sub(1).and_then(|before| gap(view, before, i)) {
-            doc.row(&[
-                "",
-                &gap,
-                "",
-                "",
-                "no rows; the cause changed in here",
-                "",
-                "",
-            ]);
+            doc.row(&["", &gap, "", "", "no rows; the cause changed in here", "", ""]);
         }
         let revisions: Vec<String> = view.revisions_of(i).into_iter().map(code).collect();
         let status = sentences::status(view, i).to_lowercase();
         doc.row(&[
             &view.letter(i).to_string(),
             &day_and_minutes(view.period(i)),
-            &if revisions.is_empty() {
-                "?".to_owned()
-            } else {
-                revisions.join(", ")
-            },
+            &if revisions.is_empty() { "?".to_owned() } else { revisions.join(", ") },
             &figures::count((cause.attempts.len() + cause.consistent_with.len()) as u64),
             &format!("{} ({})", titled(view, cause), sentences::strength(cause)),
             &inline(&view.words.team(cause.owner)),
-            &if cause.current {
-                format!("**{status}**")
-            } else {
-                status
-            },
+            &if cause.current { format!("**{status}**") } else { status },
         ]);
     }
     doc.blank();
     let cut_off = view.counts().cut_off;
     if cut_off > 0 {
-        doc.line(&format!(
-            "Besides these, {} cut off by the edges of the input.",
-            counted(cut_off, "start")
-        ));
+        doc.line(&format!("Besides these, {} cut off by the edges of the input.", counted(cut_off, "start")));
         doc.blank();
     }
 }
@@ -259,11 +211,7 @@ fn whys(doc: &mut Document, view: &View, sources: &Sources) {
         }
         n += 1;
         let cited = sources.references(view, &why.evidence);
-        doc.line(&format!(
-            "{n}. {} {}{cited}",
-            inline(&why.why),
-            inline(&why.because)
-        ));
+        doc.line(&format!("{n}. {} {}{cited}", inline(&why.why), inline(&why.because)));
     }
     if open.is_some() {
         doc.blank();
@@ -271,10 +219,7 @@ fn whys(doc: &mut Document, view: &View, sources: &Sources) {
 }
 
 fn why_heading(view: &View, why: &Why) -> String {
-    let of = why
-        .of
-        .as_ref()
-        .and_then(|id| view.causes().iter().position(|c| c.id == *id));
+    let of = why.of.as_ref().and_then(|id| view.causes().iter().position(|c| c.id == *id));
     match of.filter(|_| view.lettered()) {
         Some(i) => format!("Why {}", view.letter(i)),
         None => "Why".to_owned(),
@@ -285,20 +230,9 @@ fn to_do(doc: &mut Document, view: &View) {
     doc.section("To do");
     let step = |doc: &mut Document, i: usize, when: &str| {
         let cause = &view.causes()[i];
-        let remedy = if cause.remedy.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", inline(&cause.remedy))
-        };
-        let first = if cause.next.is_empty() {
-            String::new()
-        } else {
-            format!("; first {}", code(&cause.next))
-        };
-        doc.item(&format!(
-            "[ ] {}{when}{remedy}{first}",
-            inline(&view.words.team(cause.owner))
-        ));
+        let remedy = if cause.remedy.is_empty() { String::new() } else { format!(": {}", inline(&cause.remedy)) };
+        let first = if cause.next.is_empty() { String::new() } else { format!("; first {}", code(&cause.next)) };
+        doc.item(&format!("[ ] {}{when}{remedy}{first}", inline(&view.words.team(cause.owner))));
     };
     for i in view.current() {
         step(doc, i, "");
@@ -317,10 +251,7 @@ fn to_do(doc: &mut Document, view: &View) {
         doc.item(&format!("[ ] anyone: {}", inline(needed)));
     }
     if view.lead().is_none() && view.verdict.needed.is_empty() {
-        doc.item(&format!(
-            "[ ] anyone: {}",
-            inline(&sentences::first_needed(view))
-        ));
+        doc.item(&format!("[ ] anyone: {}", inline(&sentences::first_needed(view))));
     }
     doc.blank();
     doc.line("Do not:");
@@ -331,22 +262,14 @@ fn to_do(doc: &mut Document, view: &View) {
 }
 
 fn ruled_out(doc: &mut Document, view: &View, sources: &Sources) {
-    let second = view
-        .verdict
-        .runner_up
-        .as_ref()
-        .filter(|_| view.lead().is_some());
+    let second = view.verdict.runner_up.as_ref().filter(|_| view.lead().is_some());
     if view.verdict.ruled_out.is_empty() && second.is_none() {
         return;
     }
     doc.section("Ruled out");
     for item in &view.verdict.ruled_out {
         let cited = sources.references(view, &item.evidence);
-        doc.item(&format!(
-            "{}: {}{cited}",
-            inline(&words::spaced(&item.cause)),
-            inline(&item.why)
-        ));
+        doc.item(&format!("{}: {}{cited}", inline(&words::spaced(&item.cause)), inline(&item.why)));
     }
     if let Some(second) = second {
         let title = inline(&view.words.title(&second.cause));
@@ -360,11 +283,7 @@ fn ruled_out(doc: &mut Document, view: &View, sources: &Sources) {
 
 fn impact(doc: &mut Document, view: &View, options: &MarkdownOptions) {
     doc.section("Impact");
-    doc.line(&format!(
-        "Measured: {}; {}.",
-        sentences::tally(view.counts()),
-        inline(&sentences::coverage(view))
-    ));
+    doc.line(&format!("Measured: {}; {}.", sentences::tally(view.counts()), inline(&sentences::coverage(view))));
     for note in &view.verdict.coverage.notes {
         doc.item(&inline(note));
     }
@@ -382,32 +301,18 @@ fn impact(doc: &mut Document, view: &View, options: &MarkdownOptions) {
 
 fn closes(doc: &mut Document, view: &View, options: &MarkdownOptions) {
     let open: Vec<usize> = view.current().into_iter().chain(view.untested()).collect();
-    if view.verdict.outcome == Outcome::Ready || (open.is_empty() && options.clean_starts.is_none())
-    {
+    if view.verdict.outcome == Outcome::Ready || (open.is_empty() && options.clean_starts.is_none()) {
         return;
     }
     doc.section("Closes when");
     for i in open {
         let cause = &view.causes()[i];
-        debug_assert!(
-            cause.current || cause.status == CauseStatus::Masked,
-            "only open causes have to close"
-        );
-        let name = if view.lettered() {
-            format!("{}: ", view.letter(i))
-        } else {
-            String::new()
-        };
-        doc.item(&format!(
-            "{name}one start gets past {}",
-            words::hurdle(cause.layer)
-        ));
+        debug_assert!(cause.current || cause.status == CauseStatus::Masked, "only open causes have to close");
+        let name = if view.lettered() { format!("{}: ", view.letter(i)) } else { String::new() };
+        doc.item(&format!("{name}one start gets past {}", words::hurdle(cause.layer)));
     }
     if let Some(n) = options.clean_starts {
-        doc.item(&format!(
-            "Incident: {} of one revision",
-            counted(n as usize, "clean start")
-        ));
+        doc.item(&format!("Incident: {} of one revision", counted(n as usize, "clean start")));
     }
     doc.item("A platform's Ready or a passed port probe does not count.");
     doc.blank();
@@ -416,10 +321,7 @@ fn closes(doc: &mut Document, view: &View, options: &MarkdownOptions) {
 fn footer(doc: &mut Document, view: &View, options: &MarkdownOptions) {
     let mut parts = Vec::new();
     if !view.verdict.coverage.caps.is_empty() {
-        parts.push(format!(
-            "export capped: {}",
-            inline(&view.verdict.coverage.caps.join(", "))
-        ));
+        parts.push(format!("export capped: {}", inline(&view.verdict.coverage.caps.join(", "))));
     }
     parts.push(match options.evidence {
         EvidenceAs::Refs => "evidence as references".to_owned(),
@@ -427,10 +329,7 @@ fn footer(doc: &mut Document, view: &View, options: &MarkdownOptions) {
     });
     parts.push(format!("tminus {}", inline(&view.verdict.tool.version)));
     if let Some(cause) = view.lead() {
-        parts.push(format!(
-            "fingerprint {}",
-            code(&format!("{}:{}", cause.cause, cause.culprit))
-        ));
+        parts.push(format!("fingerprint {}", code(&format!("{}:{}", cause.cause, cause.culprit))));
     }
     doc.line(&format!("<sub>{}</sub>", parts.join(" · ")));
 }

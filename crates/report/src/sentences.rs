@@ -27,11 +27,7 @@ pub(crate) fn service(view: &View) -> String {
 
 /// Platforms repeat the service in the name of its revision; once is enough.
 pub(crate) fn short_revision<'r>(view: &View, revision: &'r str) -> &'r str {
-    let service = view
-        .verdict
-        .service
-        .as_deref()
-        .filter(|name| !name.is_empty());
+    let service = view.verdict.service.as_deref().filter(|name| !name.is_empty());
     let short = service.and_then(|name| revision.strip_prefix(name)?.strip_prefix('-'));
     short.filter(|rest| !rest.is_empty()).unwrap_or(revision)
 }
@@ -46,14 +42,10 @@ pub(crate) fn predicate(view: &View) -> &'static str {
     let counts = view.counts();
     match view.verdict.outcome {
         Outcome::Ready => " is ready",
-        Outcome::Failed if counts.ready_then_failed > 0 && counts.failed == 0 => {
-            " becomes ready, then fails"
-        }
+        Outcome::Failed if counts.ready_then_failed > 0 && counts.failed == 0 => " becomes ready, then fails",
         Outcome::Failed => " does not start",
         Outcome::Undetermined if counts.all_failed() == 0 => ": undetermined whether it starts",
-        Outcome::Undetermined if counts.failed == 0 => {
-            " becomes ready, then fails, cause undetermined"
-        }
+        Outcome::Undetermined if counts.failed == 0 => " becomes ready, then fails, cause undetermined",
         Outcome::Undetermined => " does not start, cause undetermined",
     }
 }
@@ -68,11 +60,7 @@ pub(crate) fn tallies(counts: Counts) -> Vec<String> {
     let complete = counts.complete();
     let mut clauses = vec![match complete {
         0 => "no complete start in the input".to_owned(),
-        n => format!(
-            "{} of {} failed",
-            count(counts.all_failed() as u64),
-            counted(n, "complete start")
-        ),
+        n => format!("{} of {} failed", count(counts.all_failed() as u64), counted(n, "complete start")),
     }];
     for (n, what) in [
         (counts.ready_then_failed, "after being ready"),
@@ -94,12 +82,7 @@ pub(crate) fn strength(cause: &Cause) -> String {
     let own = cause.attempts.len();
     match own + cause.consistent_with.len() {
         0 => cause.certainty.to_string(),
-        all => format!(
-            "{}, {} of {}",
-            cause.certainty,
-            count(own as u64),
-            count(all as u64)
-        ),
+        all => format!("{}, {} of {}", cause.certainty, count(own as u64), count(all as u64)),
     }
 }
 
@@ -109,12 +92,7 @@ pub(crate) fn shown_in(cause: &Cause) -> String {
     let all = own + cause.consistent_with.len();
     match all {
         0 => cause.certainty.to_string(),
-        _ => format!(
-            "{}, shown in {} of {}",
-            cause.certainty,
-            count(own as u64),
-            counted(all, "start")
-        ),
+        _ => format!("{}, shown in {} of {}", cause.certainty, count(own as u64), counted(all, "start")),
     }
 }
 
@@ -123,25 +101,15 @@ pub(crate) fn resemblance(cause: &Cause) -> Option<String> {
     let alike = cause.consistent_with.len();
     let all = cause.attempts.len() + alike;
     (alike > 0).then(|| match alike {
-        1 => format!(
-            "shown in {} of {all} starts; the other one only resembles them",
-            cause.attempts.len()
-        ),
-        n => format!(
-            "shown in {} of {all} starts; the other {n} only resemble them",
-            cause.attempts.len()
-        ),
+        1 => format!("shown in {} of {all} starts; the other one only resembles them", cause.attempts.len()),
+        n => format!("shown in {} of {all} starts; the other {n} only resemble them", cause.attempts.len()),
     })
 }
 
 /// What comes next, when there is a current cause: clauses, the most useful one first.
 pub(crate) fn next(view: &View, lead: &Cause) -> Vec<String> {
     let untested = view.untested();
-    if untested.is_empty() {
-        after_the_fix(view, lead)
-    } else {
-        hidden_behind(view, &untested)
-    }
+    if untested.is_empty() { after_the_fix(view, lead) } else { hidden_behind(view, &untested) }
 }
 
 /// `once B is fixed A may be back: platform team can start on it now; A not re-tested since 21:37`.
@@ -156,32 +124,21 @@ fn hidden_behind(view: &View, untested: &[usize]) -> Vec<String> {
     } else if owners == view.owners(&current) {
         ": the same team's, to be worked on in parallel".to_owned()
     } else {
-        format!(
-            ": {} can start on it now",
-            listed(owners.iter().map(|r| view.words.team(*r)))
-        )
+        format!(": {} can start on it now", listed(owners.iter().map(|r| view.words.team(*r))))
     };
     let since = match (untested, view.period(untested[0]).1) {
         ([_], Some(at)) => format!(" since {}", figures::minute(at)),
         _ => String::new(),
     };
-    vec![
-        format!("once {fixed} {be} fixed {hidden} may be back{who}"),
-        format!("{hidden} not re-tested{since}"),
-    ]
+    vec![format!("once {fixed} {be} fixed {hidden} may be back{who}"), format!("{hidden} not re-tested{since}")]
 }
 
 fn after_the_fix(view: &View, lead: &Cause) -> Vec<String> {
     let counts = view.counts();
     let past = hurdle(lead.layer);
     let mut clauses = match view.verdict.advice.retry {
-        Retry::Helps => vec![format!(
-            "waiting can mend it: a later start may get past {past} by itself"
-        )],
-        Retry::Pointless => vec![
-            format!("fixed when a start gets past {past}"),
-            "retries are pointless".to_owned(),
-        ],
+        Retry::Helps => vec![format!("waiting can mend it: a later start may get past {past} by itself")],
+        Retry::Pointless => vec![format!("fixed when a start gets past {past}"), "retries are pointless".to_owned()],
         Retry::Unknown => vec![format!("fixed when a start gets past {past}")],
     };
     if counts.ready + counts.ready_then_failed == 0 {
@@ -193,26 +150,16 @@ fn after_the_fix(view: &View, lead: &Cause) -> Vec<String> {
 /// What people should not do: the advice, and a hold if there is one; never empty.
 pub(crate) fn do_not(view: &View) -> Vec<String> {
     let advice = &view.verdict.advice;
-    let mut items: Vec<String> = advice
-        .do_not
-        .iter()
-        .filter(|item| !item.trim().is_empty())
-        .cloned()
-        .collect();
+    let mut items: Vec<String> = advice.do_not.iter().filter(|item| !item.trim().is_empty()).cloned().collect();
     if let Some(scope) = hold(view) {
         items.push(format!("deploy changes ({scope}) while this lasts"));
     }
     if items.is_empty() {
         items.push(match (view.verdict.outcome, advice.retry) {
-            (Outcome::Undetermined, _) => {
-                "act on a guess: no cause is shown by this evidence".to_owned()
-            }
-            (_, Retry::Pointless) => {
-                "start it again unchanged: no number of tries changes this".to_owned()
-            }
+            (Outcome::Undetermined, _) => "act on a guess: no cause is shown by this evidence".to_owned(),
+            (_, Retry::Pointless) => "start it again unchanged: no number of tries changes this".to_owned(),
             (_, Retry::Helps) => {
-                "hold deploys for it: nothing here asks for a hold, and it can pass by itself"
-                    .to_owned()
+                "hold deploys for it: nothing here asks for a hold, and it can pass by itself".to_owned()
             }
             (_, Retry::Unknown) => "hold deploys for it: nothing here asks for a hold".to_owned(),
         });
@@ -239,10 +186,7 @@ pub(crate) fn rollback(view: &View) -> Option<String> {
 /// What has become of a cause, for the row that names it.
 pub(crate) fn status(view: &View, cause: usize) -> String {
     let the = &view.causes()[cause];
-    let back = view
-        .current()
-        .iter()
-        .any(|&i| view.letter(i) == view.letter(cause));
+    let back = view.current().iter().any(|&i| view.letter(i) == view.letter(cause));
     match (the.current, the.status) {
         (true, _) => "CURRENT".to_owned(),
         (false, _) if back => "came back".to_owned(),
@@ -258,16 +202,10 @@ pub(crate) fn status(view: &View, cause: usize) -> String {
 /// A change as seen: `vpc-access-egress = all-traffic, in 14 of 14 rows; a setting seen, not a change`.
 pub(crate) fn change(change: &Change) -> String {
     let what = &change.what;
-    let seen = change.seen_in.map_or(String::new(), |(n, of)| {
-        format!(
-            ", in {} of {} rows",
-            count(u64::from(n)),
-            count(u64::from(of))
-        )
-    });
-    let at = change.at.map_or(String::new(), |at| {
-        format!(" at {} UTC", figures::moment(at))
-    });
+    let seen = change
+        .seen_in
+        .map_or(String::new(), |(n, of)| format!(", in {} of {} rows", count(u64::from(n)), count(u64::from(of))));
+    let at = change.at.map_or(String::new(), |at| format!(" at {} UTC", figures::moment(at)));
     match (&change.from, &change.to) {
         (Some(from), Some(to)) => format!("{what}: {from} -> {to}{at}{seen}"),
         (Some(from), None) => format!("{what}: {from} -> removed{at}{seen}"),
@@ -301,10 +239,7 @@ pub(crate) fn start(attempt: &AttemptSummary) -> String {
 pub(crate) fn known(view: &View) -> String {
     let failed = view.failed();
     let Some(first) = failed.first() else {
-        return format!(
-            "no failed start is complete in the input: {}",
-            tally(view.counts())
-        );
+        return format!("no failed start is complete in the input: {}", tally(view.counts()));
     };
     let starts = counted(failed.len(), "failed start");
     let end = exit(first).filter(|end| failed.iter().all(|a| exit(a).as_ref() == Some(end)));
@@ -320,26 +255,16 @@ pub(crate) fn nothing_found(view: &View) -> (String, &'static str) {
     let coverage = &view.verdict.coverage;
     let without = coverage.without_payload;
     if coverage.rows == 0 {
-        return (
-            "no rows, so no start and no cause".to_owned(),
-            "give a log: a file, or - for standard input",
-        );
+        return ("no rows, so no start and no cause".to_owned(), "give a log: a file, or - for standard input");
     }
     if without > 0 && without * 2 >= coverage.rows {
         return (
-            format!(
-                "{} of {} have no text: the export lost its messages",
-                count(without),
-                counted_rows(coverage.rows)
-            ),
+            format!("{} of {} have no text: the export lost its messages", count(without), counted_rows(coverage.rows)),
             "export again with the messages (Cloud Logging: textPayload, jsonPayload, protoPayload)",
         );
     }
     if coverage.skipped > 0 && coverage.records == 0 {
-        let text = format!(
-            "{} could not be read as any log format",
-            counted_rows(coverage.skipped)
-        );
+        let text = format!("{} could not be read as any log format", counted_rows(coverage.skipped));
         return (text, "give the log as the platform exports it");
     }
     (
@@ -361,13 +286,8 @@ pub(crate) fn first_needed(view: &View) -> String {
 pub(crate) fn coverage(view: &View) -> String {
     let coverage = &view.verdict.coverage;
     let mut parts = vec![counted_rows(coverage.rows)];
-    match (
-        figures::span(coverage.covered_s),
-        figures::span(coverage.span_s),
-    ) {
-        (Some(covered), Some(span))
-            if coverage.covered_s > 0.0 && coverage.covered_s < coverage.span_s * 0.99 =>
-        {
+    match (figures::span(coverage.covered_s), figures::span(coverage.span_s)) {
+        (Some(covered), Some(span)) if coverage.covered_s > 0.0 && coverage.covered_s < coverage.span_s * 0.99 => {
             parts.push(format!("covering {covered} of {span}"));
         }
         (_, Some(span)) if coverage.span_s > 0.0 => parts.push(format!("over {span}")),
@@ -375,11 +295,7 @@ pub(crate) fn coverage(view: &View) -> String {
     }
     if let (Some(from), Some(to)) = view.extent() {
         let (day, last) = (figures::day(from), figures::day(to));
-        let to = if day == last {
-            figures::minute(to)
-        } else {
-            format!("{last} {}", figures::minute(to))
-        };
+        let to = if day == last { figures::minute(to) } else { format!("{last} {}", figures::minute(to)) };
         parts.push(format!("{day} {} to {to} UTC", figures::minute(from)));
     }
     let mut text = parts.join(", ");

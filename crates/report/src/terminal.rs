@@ -40,12 +40,7 @@ pub struct Style {
 impl Default for Style {
     /// 100 columns, short, plain, Unicode.
     fn default() -> Self {
-        Style {
-            width: WIDTH_MAX,
-            full: false,
-            color: false,
-            ascii: false,
-        }
+        Style { width: WIDTH_MAX, full: false, color: false, ascii: false }
     }
 }
 
@@ -56,10 +51,7 @@ pub fn terminal(verdict: &Verdict, words: &Words, style: &Style) -> String {
     if verdict.outcome == Outcome::Ready && !style.full {
         return page.print(vec![Section::new(vec![head::ready(&page, &view)], 1)]);
     }
-    let mut sections = vec![
-        Section::new(head::head(&page, &view), head::LINES),
-        head::more(&page, &view),
-    ];
+    let mut sections = vec![Section::new(head::head(&page, &view), head::LINES), head::more(&page, &view)];
     sections.push(Section::new(strip::strip(&page, &view, style.full), 4).apart());
     sections.push(Section::new(proof::proof(&page, &view, style.full), 6).apart());
     if style.full {
@@ -75,19 +67,12 @@ pub fn terminal(verdict: &Verdict, words: &Words, style: &Style) -> String {
 /// What is excluded, what came second, what is missing, what was seen.
 fn tail(page: &Page, view: &View, full: bool) -> Vec<Section> {
     let verdict = view.verdict;
-    let not: Vec<String> = verdict
-        .ruled_out
-        .iter()
-        .map(|r| proof::ruled_out(view, r))
-        .collect();
+    let not: Vec<String> = verdict.ruled_out.iter().map(|r| proof::ruled_out(view, r)).collect();
     let otherwise = verdict.runner_up.as_ref().map_or(Vec::new(), |second| {
         let title = view.words.title(&second.cause);
         let text = match view.lead() {
             Some(_) => format!("{title}, if: {}", second.would_flip),
-            None => format!(
-                "nearest, not shown: {title}; it needs: {}",
-                second.would_flip
-            ),
+            None => format!("nearest, not shown: {title}; it needs: {}", second.would_flip),
         };
         page.hanging("ELSE", &text, 2, 2)
     });
@@ -96,12 +81,7 @@ fn tail(page: &Page, view: &View, full: bool) -> Vec<Section> {
     let get: Vec<String> = verdict.needed.iter().skip(skip).cloned().collect();
     let not = page.items("NOT", &not, 4, 2);
     let get = page.items("GET", &get, 3, 2);
-    let parts = [
-        (not, 2),
-        (otherwise, 1),
-        (get, 1),
-        (seen(page, view, full), 2),
-    ];
+    let parts = [(not, 2), (otherwise, 1), (get, 1), (seen(page, view, full), 2)];
     let mut sections: Vec<Section> = parts
         .into_iter()
         .filter(|(lines, _)| !lines.is_empty())

@@ -50,11 +50,7 @@ impl Counts {
 /// A stretch of time, as the strip and the table of causes show it.
 pub(crate) enum Piece {
     /// Starts that follow one another, each with its mark.
-    Starts {
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
-        marks: Vec<char>,
-    },
+    Starts { from: Option<Timestamp>, to: Option<Timestamp>, marks: Vec<char> },
     /// No rows for so many seconds.
     Gap(f64),
 }
@@ -67,29 +63,15 @@ pub(crate) const UNEXPLAINED: char = 'x';
 impl<'a> View<'a> {
     pub(crate) fn new(verdict: &'a Verdict, words: &'a Words<'a>) -> View<'a> {
         let mut cause_of = BTreeMap::new();
-        let named = if verdict.outcome == Outcome::Undetermined {
-            &[][..]
-        } else {
-            &verdict.causes
-        };
+        let named = if verdict.outcome == Outcome::Undetermined { &[][..] } else { &verdict.causes };
         for (i, cause) in named.iter().enumerate() {
             for n in cause.attempts.iter().chain(&cause.consistent_with) {
                 cause_of.entry(*n).or_insert(i);
             }
         }
-        let evidence = verdict
-            .causes
-            .iter()
-            .flat_map(|c| &c.evidence)
-            .map(|e| (e.id.as_str(), e))
-            .collect();
-        View {
-            verdict,
-            words,
-            letters: letters(&verdict.causes),
-            cause_of,
-            evidence,
-        }
+        let of_causes = verdict.causes.iter().flat_map(|c| &c.evidence);
+        let evidence = verdict.evidence.iter().chain(of_causes).map(|e| (e.id.as_str(), e)).collect();
+        View { verdict, words, letters: letters(&verdict.causes), cause_of, evidence }
     }
 
     /// The causes that may be named: none where the verdict is undetermined.
@@ -138,11 +120,7 @@ impl<'a> View<'a> {
     /// Every cause, current ones strongest first, then the others, latest first.
     pub(crate) fn by_weight(&self) -> Vec<usize> {
         let mut order = self.current();
-        order.extend(
-            (0..self.causes().len())
-                .rev()
-                .filter(|&i| !self.causes()[i].current),
-        );
+        order.extend((0..self.causes().len()).rev().filter(|&i| !self.causes()[i].current));
         order
     }
 
@@ -162,22 +140,14 @@ impl<'a> View<'a> {
 
     /// Starts that failed, at whatever point, in order.
     pub(crate) fn failed(&self) -> Vec<&'a AttemptSummary> {
-        let failed = |a: &&AttemptSummary| {
-            matches!(
-                a.outcome,
-                AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed
-            )
-        };
+        let failed =
+            |a: &&AttemptSummary| matches!(a.outcome, AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed);
         self.verdict.attempts.iter().filter(failed).collect()
     }
 
     /// The starts that belong to a cause, in order.
     pub(crate) fn starts_of(&self, cause: usize) -> Vec<&'a AttemptSummary> {
-        self.verdict
-            .attempts
-            .iter()
-            .filter(|a| self.cause_of.get(&a.n) == Some(&cause))
-            .collect()
+        self.verdict.attempts.iter().filter(|a| self.cause_of.get(&a.n) == Some(&cause)).collect()
     }
 
     /// First and last moment of an epoch: as the verdict has it, else as its starts do.
@@ -185,10 +155,7 @@ impl<'a> View<'a> {
         let starts = self.starts_of(cause);
         let moments = || starts.iter().flat_map(|a| [a.start, a.end]).flatten();
         let the = &self.causes()[cause];
-        (
-            the.first_seen.or_else(|| moments().min()),
-            the.last_seen.or_else(|| moments().max()),
-        )
+        (the.first_seen.or_else(|| moments().min()), the.last_seen.or_else(|| moments().max()))
     }
 
     /// `A, B and C`, or `A, B, C and 4 more`; each letter once.
@@ -209,11 +176,7 @@ impl<'a> View<'a> {
 
     /// Median span of the starts of a cause, seconds, where both ends are known.
     pub(crate) fn typical_span(&self, cause: usize) -> Option<f64> {
-        let mut spans: Vec<f64> = self
-            .starts_of(cause)
-            .into_iter()
-            .filter_map(span_of)
-            .collect();
+        let mut spans: Vec<f64> = self.starts_of(cause).into_iter().filter_map(span_of).collect();
         spans.sort_by(f64::total_cmp);
         spans.get(spans.len() / 2).copied()
     }
@@ -221,11 +184,7 @@ impl<'a> View<'a> {
     /// Revisions among the starts of a cause, in order of appearance.
     pub(crate) fn revisions_of(&self, cause: usize) -> Vec<&'a str> {
         let mut found: Vec<&str> = Vec::new();
-        for revision in self
-            .starts_of(cause)
-            .iter()
-            .filter_map(|a| a.revision.as_deref())
-        {
+        for revision in self.starts_of(cause).iter().filter_map(|a| a.revision.as_deref()) {
             if !found.contains(&revision) {
                 found.push(revision);
             }
@@ -238,11 +197,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn changes_of(&self, cause: &Cause) -> Vec<&'a Change> {
-        self.verdict
-            .changes
-            .iter()
-            .filter(|x| cause.contributing.contains(&x.id))
-            .collect()
+        self.verdict.changes.iter().filter(|x| cause.contributing.contains(&x.id)).collect()
     }
 
     /// First start and last end that the input shows.
@@ -265,23 +220,11 @@ impl<'a> View<'a> {
     }
 
     /// The longest stretch without rows that lies between two starts.
-    pub(crate) fn gap_between(
-        &self,
-        earlier: &AttemptSummary,
-        later: &AttemptSummary,
-    ) -> Option<f64> {
+    pub(crate) fn gap_between(&self, earlier: &AttemptSummary, later: &AttemptSummary) -> Option<f64> {
         let (from, to) = (earlier.start?, later.start?);
         let floor = (self.verdict.coverage.span_s * GAP_SHARE).max(1.0);
-        let inside = self
-            .verdict
-            .coverage
-            .gaps
-            .iter()
-            .filter(|(a, b)| *a >= from && *b <= to);
-        inside
-            .map(|(a, b)| figures::seconds_between(*a, *b))
-            .filter(|s| *s >= floor)
-            .max_by(f64::total_cmp)
+        let inside = self.verdict.coverage.gaps.iter().filter(|(a, b)| *a >= from && *b <= to);
+        inside.map(|(a, b)| figures::seconds_between(*a, *b)).filter(|s| *s >= floor).max_by(f64::total_cmp)
     }
 
     /// The starts in order of time, with the gaps that the input has between them.

@@ -16,10 +16,7 @@ pub struct Words<'a> {
 impl Default for Words<'_> {
     /// Titles are the keys with spaces, teams are the roles.
     fn default() -> Self {
-        Words {
-            title_of: &|_| None,
-            team_of: &|_| None,
-        }
+        Words { title_of: &|_| None, team_of: &|_| None }
     }
 }
 
@@ -58,11 +55,7 @@ impl<'a> Words<'a> {
 /// The short name of a cause or reading: `too_many_connections` as `too many connections`. What is
 /// not a key stays as it is.
 pub(crate) fn spaced(name: &str) -> String {
-    if name.parse::<CauseKey>().is_ok() {
-        name.replace('_', " ")
-    } else {
-        name.to_owned()
-    }
+    if name.parse::<CauseKey>().is_ok() { name.replace('_', " ") } else { name.to_owned() }
 }
 
 /// What a start has to get past for a cause of this layer to be gone.

@@ -55,7 +55,8 @@ pub fn socket_behind_proxy(finding: &mut Option<Finding>, context: &Context) {
 fn proxy_socket(text: &str) -> Option<String> {
     let from = text.find("/cloudsql/")?;
     let rest = &text[from..];
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '?' | '&' | ')')).unwrap_or(rest.len());
+    let end =
+        rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '?' | '&' | ')')).unwrap_or(rest.len());
     let path = rest[..end].split("/.s.PGSQL").next().unwrap_or(rest).trim_end_matches('/');
     (path.len() > "/cloudsql/".len()).then(|| path.to_owned())
 }
@@ -83,7 +84,11 @@ pub fn peer_of_refusal(finding: &mut Option<Finding>, context: &Context) {
     finding.component = Some(component.clone());
     if key != finding.key.as_str() {
         let default = finding.unnamed(context.catalogue);
-        let culprit = if default { context.catalogue.causes().iter().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone()) } else { None };
+        let culprit = if default {
+            context.catalogue.causes().iter().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone())
+        } else {
+            None
+        };
         finding.becomes(key, culprit, &format!("the peer is {component}"), 0.0, context.catalogue);
     }
 }
@@ -98,12 +103,16 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
     if !address || is_loopback_host(host) {
         return;
     }
-    let named = |name: &str| name.rsplit_once(':').is_some_and(|(h, p)| h.parse::<std::net::IpAddr>().is_err() && p == port.to_string());
+    let named = |name: &str| {
+        name.rsplit_once(':').is_some_and(|(h, p)| h.parse::<std::net::IpAddr>().is_err() && p == port.to_string())
+    };
     let said = context.reading.attempt.targets.iter().map(|t| t.name.clone()).find(|name| named(name));
     let set = || {
         context.facts.env.values().find_map(|value| {
-            let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && h.contains('.') | value.contains("://"))?;
-            let same = port_after(value, &host).or(finding.component.as_deref().and_then(|c| default_port(c, value)))? == port;
+            let host = host_of(value)
+                .filter(|h| h.parse::<std::net::IpAddr>().is_err() && h.contains('.') | value.contains("://"))?;
+            let same =
+                port_after(value, &host).or(finding.component.as_deref().and_then(|c| default_port(c, value)))? == port;
             same.then(|| format!("{host}:{port}"))
         })
     };
@@ -127,15 +136,26 @@ fn default_port(component: &str, value: &str) -> Option<u16> {
 /// A pooler waits for a database that its own output says it cannot reach.
 pub fn behind_pooler(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    if !matches!(finding.key.as_str(), "query_wait_timeout" | "pool_exhausted" | "server_closed_connection" | "startup_exception") {
+    if !matches!(
+        finding.key.as_str(),
+        "query_wait_timeout" | "pool_exhausted" | "server_closed_connection" | "startup_exception"
+    ) {
         return;
     }
     let told = context.companions.iter().find(|c| {
-        c.keys.iter().any(|k| k.as_str() == "db_down_behind_pooler") || (c.says.contains("connect failed") && c.says.contains("closing because"))
+        c.keys.iter().any(|k| k.as_str() == "db_down_behind_pooler")
+            || (c.says.contains("connect failed") && c.says.contains("closing because"))
     });
     let Some(companion) = told else { return };
-    let target = crate::address::host_ports(&companion.says).into_iter().last().map(|(host, port)| format!("{host}:{port}"));
-    finding.becomes("db_down_behind_pooler", target, "the pooler's own output says that it cannot reach the database", 1.5, context.catalogue);
+    let target =
+        crate::address::host_ports(&companion.says).into_iter().last().map(|(host, port)| format!("{host}:{port}"));
+    finding.becomes(
+        "db_down_behind_pooler",
+        target,
+        "the pooler's own output says that it cannot reach the database",
+        1.5,
+        context.catalogue,
+    );
     finding.cite(Cited::Log(companion.at.clone(), None), Supports::Cause);
 }
 
@@ -192,8 +212,15 @@ pub fn server_beside_it(finding: &mut Option<Finding>, context: &Context) {
         Some((companion, key.clone()))
     });
     let Some((companion, key)) = told else { return };
-    let culprit = format!("{} container ({})", companion.name, crate::attempt::cut(&key.as_str().replace('_', " "), 60));
-    finding.becomes(key.as_str(), Some(culprit), "the server's own output says why it is not there", 0.3, context.catalogue);
+    let culprit =
+        format!("{} container ({})", companion.name, crate::attempt::cut(&key.as_str().replace('_', " "), 60));
+    finding.becomes(
+        key.as_str(),
+        Some(culprit),
+        "the server's own output says why it is not there",
+        0.3,
+        context.catalogue,
+    );
     finding.cite(Cited::Log(companion.at.clone(), None), Supports::Cause);
 }
 
@@ -201,8 +228,16 @@ pub fn server_beside_it(finding: &mut Option<Finding>, context: &Context) {
 fn stops_a_server(key: &str) -> bool {
     matches!(
         key,
-        "db_data_corrupt" | "data_directory_permissions" | "data_directory_version" | "invalid_config_parameter" | "port_in_use" | "disk_full"
-            | "out_of_memory" | "permission_denied" | "read_only_filesystem" | "missing_password"
+        "db_data_corrupt"
+            | "data_directory_permissions"
+            | "data_directory_version"
+            | "invalid_config_parameter"
+            | "port_in_use"
+            | "disk_full"
+            | "out_of_memory"
+            | "permission_denied"
+            | "read_only_filesystem"
+            | "missing_password"
     )
 }
 
@@ -226,7 +261,10 @@ pub fn configuring_variable(finding: &mut Option<Finding>, context: &Context) {
 /// The configured host is the instance itself, while the dependency is known to live elsewhere.
 pub fn wrong_address(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    if !matches!(finding.key.as_str(), "db_connection_refused" | "redis_connection_refused" | "broker_down" | "connect_timeout") {
+    if !matches!(
+        finding.key.as_str(),
+        "db_connection_refused" | "redis_connection_refused" | "broker_down" | "connect_timeout"
+    ) {
         return;
     }
     let Some((variable, host)) = configured_host(finding, context) else { return };
@@ -267,9 +305,15 @@ pub fn misspelt_name(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let name = finding.culprit.split([':', ' ']).next().unwrap_or("").trim_matches(['"', '\'']).to_owned();
-    let removed = context.facts.changes.iter().find(|change| change.what.contains("dns") || change.what.contains(&name));
+    let removed =
+        context.facts.changes.iter().find(|change| change.what.contains("dns") || change.what.contains(&name));
     if let Some(change) = removed {
-        let text = format!("changes: {} from {} to {}", change.what, change.from.as_deref().unwrap_or("?"), change.to.as_deref().unwrap_or("?"));
+        let text = format!(
+            "changes: {} from {} to {}",
+            change.what,
+            change.from.as_deref().unwrap_or("?"),
+            change.to.as_deref().unwrap_or("?")
+        );
         finding.cite(context.fact_text(text), Supports::Contributing);
         finding.add("a change of the name is known", 0.5);
         return;
@@ -353,7 +397,13 @@ pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let component = finding.component.as_deref();
-    let said = context.reading.attempt.targets.iter().find(|t| component.is_some() && t.component.as_deref() == component).map(|t| t.name.clone());
+    let said = context
+        .reading
+        .attempt
+        .targets
+        .iter()
+        .find(|t| component.is_some() && t.component.as_deref() == component)
+        .map(|t| t.name.clone());
     let configured = || {
         let (variable, host) = configured_host(finding, context)?;
         let value = context.facts.env.get(&variable)?;

@@ -25,7 +25,9 @@ pub fn killed_for_memory(finding: &mut Option<Finding>, context: &Context) {
         () if killed && limit.is_some() && !probe_known(context) && near_memory => {
             ("killed under a memory limit while it was loading data", 1.6)
         }
-        () if killed && limit.is_some() && !probe_known(context) => ("killed under a memory limit, nothing else explains it", 0.6),
+        () if killed && limit.is_some() && !probe_known(context) => {
+            ("killed under a memory limit, nothing else explains it", 0.6)
+        }
         () => return,
     };
     let culprit = limit.as_ref().map(|mb| format!("memory limit {mb} MB"));
@@ -49,9 +51,12 @@ pub fn killed_for_memory(finding: &mut Option<Finding>, context: &Context) {
 
 fn speaks_of_memory(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["memory", "cache", "heap", "rows", "preload", "loading", "load ", " mb", " gb", "mib", "gib", "index", "model", "dataset", "table"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "memory", "cache", "heap", "rows", "preload", "loading", "load ", " mb", " gb", "mib", "gib", "index", "model",
+        "dataset", "table",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 fn probe_known(context: &Context) -> bool {
@@ -72,7 +77,10 @@ pub fn killed_by_probe(finding: &mut Option<Finding>, context: &Context) {
     if startup.is_none() && liveness.is_none() && !by_window {
         return;
     }
-    if finding.as_ref().is_some_and(|f| f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after[e] == 0)) {
+    if finding
+        .as_ref()
+        .is_some_and(|f| f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after[e] == 0))
+    {
         return;
     }
     let key = if liveness.is_some() && startup.is_none() { "liveness_kill" } else { "startup_probe_timeout" };
@@ -128,10 +136,44 @@ fn lasted(context: &Context) -> Option<f64> {
 fn shows_work(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let work = [
-        "running", "loading", "connecting", "warming", "building", "downloading", "migrating", "importing", "indexing", "applying",
-        "seeding", "compiling", "fetching", "syncing", "synchronizing", "rebuilding", "restoring", "replaying", "preloading", "training",
-        "backfill", "processing", "generating", "scanning", "populating", "hydrating", "reading", "refreshing", "waiting for",
-        "creating", "upgrading", "validating", "verifying", "unpacking", "extracting", "resolving", "converting", "precomputing",
+        "running",
+        "loading",
+        "connecting",
+        "warming",
+        "building",
+        "downloading",
+        "migrating",
+        "importing",
+        "indexing",
+        "applying",
+        "seeding",
+        "compiling",
+        "fetching",
+        "syncing",
+        "synchronizing",
+        "rebuilding",
+        "restoring",
+        "replaying",
+        "preloading",
+        "training",
+        "backfill",
+        "processing",
+        "generating",
+        "scanning",
+        "populating",
+        "hydrating",
+        "reading",
+        "refreshing",
+        "waiting for",
+        "creating",
+        "upgrading",
+        "validating",
+        "verifying",
+        "unpacking",
+        "extracting",
+        "resolving",
+        "converting",
+        "precomputing",
     ];
     if lower.contains("waiting for application startup") {
         return false;
@@ -168,12 +210,19 @@ fn after(text: &str, word: &str) -> Option<String> {
 
 /// Alive and never ready: a hang is named only when the program says what it waits for inside itself.
 pub fn never_ready(finding: &mut Option<Finding>, context: &Context) {
-    if finding.as_ref().is_some_and(|f| f.confidence() >= 0.5) || !context.reading.end.alive || context.reading.failed() {
+    if finding.as_ref().is_some_and(|f| f.confidence() >= 0.5) || !context.reading.end.alive || context.reading.failed()
+    {
         return;
     }
     let hung = context.reading.outcome == tminus_core::vocabulary::AttemptOutcome::Unknown;
-    let Some((words, time)) = context.reading.last_words().filter(|(at, _)| hung && says_it_waits(&at.text)) else { return };
-    let Some(mut new) = Finding::new("startup_hang", Some(crate::attempt::cut(&words.text, 110).to_owned()), context.catalogue) else { return };
+    let Some((words, time)) = context.reading.last_words().filter(|(at, _)| hung && says_it_waits(&at.text)) else {
+        return;
+    };
+    let Some(mut new) =
+        Finding::new("startup_hang", Some(crate::attempt::cut(&words.text, 110).to_owned()), context.catalogue)
+    else {
+        return;
+    };
     new.add("alive, never ready, and its last words say what it waits for", 1.6);
     new.cite(Cited::Log(words.clone(), time), Supports::Cause);
     cite_exit(&mut new, context);
@@ -185,7 +234,9 @@ fn says_it_waits(text: &str) -> bool {
     if text.contains("waiting for application startup") {
         return false;
     }
-    ["waiting for", "waiting on", "acquiring", "blocked on", "deadlock", "awaiting"].iter().any(|word| text.contains(word))
+    ["waiting for", "waiting on", "acquiring", "blocked on", "deadlock", "awaiting"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// The exits row as a citation.

@@ -12,16 +12,34 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
     let about_values = matches!(
         finding.key.as_str(),
-        "database_does_not_exist" | "auth_failed" | "dns_nxdomain" | "wrong_host" | "malformed_url" | "invalid_env_value" | "missing_module"
-            | "command_not_found" | "missing_mount" | "wrong_socket_path" | "startup_exception" | "server_closed_connection"
+        "database_does_not_exist"
+            | "auth_failed"
+            | "dns_nxdomain"
+            | "wrong_host"
+            | "malformed_url"
+            | "invalid_env_value"
+            | "missing_module"
+            | "command_not_found"
+            | "missing_mount"
+            | "wrong_socket_path"
+            | "startup_exception"
+            | "server_closed_connection"
     );
     if !about_values {
         return;
     }
-    let stray = |value: &str| value != "***" && !value.is_empty() && (value.trim() != value || value.contains(['\n', '\r', '\t']));
+    let stray = |value: &str| {
+        value != "***" && !value.is_empty() && (value.trim() != value || value.contains(['\n', '\r', '\t']))
+    };
     if let Some((name, _)) = context.facts.env.iter().find(|(_, value)| stray(value)) {
         let name = name.clone();
-        finding.becomes("whitespace_in_value", Some(name.clone()), "the value has stray whitespace", 1.0, context.catalogue);
+        finding.becomes(
+            "whitespace_in_value",
+            Some(name.clone()),
+            "the value has stray whitespace",
+            1.0,
+            context.catalogue,
+        );
         if let Some(value) = context.facts.env.get(&name) {
             let text = format!("env.{name} = {value:?}");
             finding.cite(context.fact_text(text), Supports::Cause);
@@ -34,7 +52,9 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
             .facts
             .env
             .iter()
-            .find(|(name, value)| context.catalogue.component_of_env(name) == finding.component.as_deref() && value.contains(&word))
+            .find(|(name, value)| {
+                context.catalogue.component_of_env(name) == finding.component.as_deref() && value.contains(&word)
+            })
             .or_else(|| context.facts.env.iter().find(|(_, value)| value.trim_end().ends_with(&word)))
             .map(|(name, _)| name.clone());
         finding.becomes(
@@ -69,7 +89,10 @@ fn broken_quote(message: &str) -> Option<String> {
 /// even repeat it, the only setting that looks like a broken number is meant.
 pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    if !matches!(finding.key.as_str(), "invalid_env_value" | "malformed_url" | "whitespace_in_value" | "wrong_socket_path") {
+    if !matches!(
+        finding.key.as_str(),
+        "invalid_env_value" | "malformed_url" | "whitespace_in_value" | "wrong_socket_path"
+    ) {
         return;
     }
     let names = |name: &String| finding.culprit.contains(name.as_str());
@@ -77,11 +100,38 @@ pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let says = finding.event.and_then(|event| context.reading.matched(event)).map(|m| m.says.as_str()).unwrap_or("");
-    let repeated = |value: &str| value.len() >= 2 && value != "***" && (finding.culprit == *value || says.contains(&format!("{value}\"")) || says.contains(&format!("{value}'")) || (value.len() >= 8 && says.contains(value)));
-    let host = |value: &str| crate::address::host_of(value).filter(|_| value.contains("://")).is_some_and(|h| says.contains(&h));
-    let broken = |value: &str| value.starts_with(|c: char| c.is_ascii_digit()) && value.parse::<f64>().is_err() && !value.contains("://");
-    let parses = ["invalid digit", "ParseInt", "ParseFloat", "invalid float", "could not convert", "invalid literal", "NumberFormat", "parsing"].iter().any(|w| says.contains(w));
-    let by_value = context.facts.env.iter().find(|(_, v)| repeated(v)).or_else(|| context.facts.env.iter().find(|(_, v)| finding.key.as_str() == "malformed_url" && host(v)));
+    let repeated = |value: &str| {
+        value.len() >= 2
+            && value != "***"
+            && (finding.culprit == *value
+                || says.contains(&format!("{value}\""))
+                || says.contains(&format!("{value}'"))
+                || (value.len() >= 8 && says.contains(value)))
+    };
+    let host = |value: &str| {
+        crate::address::host_of(value).filter(|_| value.contains("://")).is_some_and(|h| says.contains(&h))
+    };
+    let broken = |value: &str| {
+        value.starts_with(|c: char| c.is_ascii_digit()) && value.parse::<f64>().is_err() && !value.contains("://")
+    };
+    let parses = [
+        "invalid digit",
+        "ParseInt",
+        "ParseFloat",
+        "invalid float",
+        "could not convert",
+        "invalid literal",
+        "NumberFormat",
+        "parsing",
+    ]
+    .iter()
+    .any(|w| says.contains(w));
+    let by_value = context
+        .facts
+        .env
+        .iter()
+        .find(|(_, v)| repeated(v))
+        .or_else(|| context.facts.env.iter().find(|(_, v)| finding.key.as_str() == "malformed_url" && host(v)));
     let by_look = || {
         let mut looks = context.facts.env.iter().filter(|(_, v)| parses && broken(v));
         looks.next().filter(|_| looks.next().is_none())
@@ -104,7 +154,8 @@ pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
     }
     let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
     let source = || finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| python_file(&m.says));
-    let frame = failure.and_then(crate::weigh::informative_link).and_then(|(_, link)| link.in_app.clone()).or_else(source);
+    let frame =
+        failure.and_then(crate::weigh::informative_link).and_then(|(_, link)| link.in_app.clone()).or_else(source);
     if let Some(frame) = frame {
         finding.culprit = frame;
     }
@@ -124,16 +175,21 @@ pub fn own_port(finding: &mut Option<Finding>, context: &Context) {
     if finding.key.as_str() != "port_in_use" {
         return;
     }
-    let port: String = finding.culprit.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let port: String =
+        finding.culprit.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
     let port: String = port.chars().rev().collect();
     if port.is_empty() {
         return;
     }
     let until = finding.event.unwrap_or(usize::MAX);
-    let listens = |text: &str| text.contains("listening") && (text.contains(&port) || !text.contains(|c: char| c.is_ascii_digit()));
+    let listens = |text: &str| {
+        text.contains("listening") && (text.contains(&port) || !text.contains(|c: char| c.is_ascii_digit()))
+    };
     let said = context.reading.attempt.events.iter().take(until).find_map(|event| match &event.kind {
         EventKind::ChildNotified { at: Some(at), .. } if listens(&at.text) => Some((at.clone(), event.at)),
-        EventKind::ChildOutput { at: Some(at), last: Some(last), .. } => [at, last].into_iter().find(|at| listens(&at.text)).map(|at| (at.clone(), event.at)),
+        EventKind::ChildOutput { at: Some(at), last: Some(last), .. } => {
+            [at, last].into_iter().find(|at| listens(&at.text)).map(|at| (at.clone(), event.at))
+        }
         _ => None,
     });
     let Some((at, time)) = said else { return };
@@ -157,7 +213,10 @@ pub fn named_variable(finding: &mut Option<Finding>, context: &Context) {
         None => {
             finding.add("the variable is not among the facts' environment", 0.5);
             let names: Vec<&str> = context.facts.env.keys().map(String::as_str).collect();
-            finding.cite(context.fact_text(format!("env = {} (no {})", names.join(", "), finding.culprit)), Supports::Cause);
+            finding.cite(
+                context.fact_text(format!("env = {} (no {})", names.join(", "), finding.culprit)),
+                Supports::Cause,
+            );
         }
     }
 }
@@ -179,15 +238,27 @@ pub fn known_latency(finding: &mut Option<Finding>, context: &Context) {
         .find(|(_, _, seconds)| *seconds < least);
     let Some((name, value, _)) = limit else { return };
     let waited = finding.as_ref().is_none_or(|f| {
-        matches!(f.key.as_str(), "connect_timeout" | "startup_exception" | "pool_exhausted" | "startup_hang" | "server_closed_connection" | "dns_timeout" | "deadline_too_short")
+        matches!(
+            f.key.as_str(),
+            "connect_timeout"
+                | "startup_exception"
+                | "pool_exhausted"
+                | "startup_hang"
+                | "server_closed_connection"
+                | "dns_timeout"
+                | "deadline_too_short"
+        )
     });
-    let timed_out = context.candidates.iter().any(|c| c.mechanism || c.at.text.to_ascii_lowercase().contains("time")) || finding.is_none();
+    let timed_out = context.candidates.iter().any(|c| c.mechanism || c.at.text.to_ascii_lowercase().contains("time"))
+        || finding.is_none();
     if !waited || !timed_out || !context.reading.failed() {
         return;
     }
     let because = format!("{target} is known to need {least} s, the program allows {value}");
     match finding {
-        Some(finding) => finding.becomes("deadline_too_short", Some(format!("{name}={value}")), &because, 2.0, context.catalogue),
+        Some(finding) => {
+            finding.becomes("deadline_too_short", Some(format!("{name}={value}")), &because, 2.0, context.catalogue)
+        }
         None => {
             let mut new = Finding::new("deadline_too_short", Some(format!("{name}={value}")), context.catalogue);
             if let Some(new) = &mut new {
@@ -212,7 +283,8 @@ fn first_seconds(text: &str) -> Option<f64> {
     let rest = &text[start..];
     let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
     let number: f64 = rest[..end].trim_end_matches('.').parse().ok()?;
-    let unit: String = rest[end..].chars().skip_while(|c| !c.is_ascii_alphabetic()).take_while(char::is_ascii_alphabetic).collect();
+    let unit: String =
+        rest[end..].chars().skip_while(|c| !c.is_ascii_alphabetic()).take_while(char::is_ascii_alphabetic).collect();
     Some(match unit.as_str() {
         "ms" | "millis" | "milliseconds" => number / 1000.0,
         "min" | "m" | "minutes" => number * 60.0,
@@ -225,17 +297,26 @@ fn seconds_of(name: &str, value: &str) -> Option<f64> {
     let number = first_seconds(value)?;
     let name = name.to_ascii_uppercase();
     let bare = value.trim().chars().all(|c| c.is_ascii_digit());
-    Some(if bare && (name.ends_with("_MS") || name.contains("MILLIS") || number >= 500.0) { number / 1000.0 } else { number })
+    Some(if bare && (name.ends_with("_MS") || name.contains("MILLIS") || number >= 500.0) {
+        number / 1000.0
+    } else {
+        number
+    })
 }
 
 /// Image and node of different architectures.
 pub fn other_architecture(finding: &mut Option<Finding>, context: &Context) {
-    let (Some(image), Some(node)) = (context.facts.platforms.get("image"), context.facts.platforms.get("node")) else { return };
+    let (Some(image), Some(node)) = (context.facts.platforms.get("image"), context.facts.platforms.get("node")) else {
+        return;
+    };
     if image == node {
         return;
     }
     let unable = finding.as_ref().is_none_or(|f| {
-        matches!(f.key.as_str(), "exec_format_error" | "syntax_error" | "command_not_found" | "permission_denied" | "startup_exception")
+        matches!(
+            f.key.as_str(),
+            "exec_format_error" | "syntax_error" | "command_not_found" | "permission_denied" | "startup_exception"
+        )
     });
     if !unable || !context.reading.failed() {
         return;
@@ -245,7 +326,11 @@ pub fn other_architecture(finding: &mut Option<Finding>, context: &Context) {
         *finding = Finding::new("exec_format_error", None, context.catalogue);
     }
     let Some(finding) = finding else { return };
-    let culprit = (finding.key.as_str() == "exec_format_error").then(|| finding.culprit.clone()).unwrap_or_else(|| format!("image {image} on {node}"));
+    let culprit = if finding.key.as_str() == "exec_format_error" {
+        finding.culprit.clone()
+    } else {
+        format!("image {image} on {node}")
+    };
     finding.becomes("exec_format_error", Some(culprit), &because, 2.0, context.catalogue);
     for path in ["platforms.image", "platforms.node"] {
         if let Some(cited) = context.fact(path) {
@@ -257,7 +342,10 @@ pub fn other_architecture(finding: &mut Option<Finding>, context: &Context) {
 /// A file that is missing because its volume is.
 pub fn expected_mount(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    if !matches!(finding.key.as_str(), "missing_mount" | "startup_exception" | "missing_env" | "wrong_socket_path" | "permission_denied") {
+    if !matches!(
+        finding.key.as_str(),
+        "missing_mount" | "startup_exception" | "missing_env" | "wrong_socket_path" | "permission_denied"
+    ) {
         return;
     }
     let words = finding.citations.iter().find_map(|c| match &c.cited {
@@ -272,7 +360,13 @@ pub fn expected_mount(finding: &mut Option<Finding>, context: &Context) {
         if mounted || path.is_empty() || !words.contains(path) {
             continue;
         }
-        finding.becomes("missing_mount", Some(path.to_owned()), "the volume is expected and not mounted", 1.5, context.catalogue);
+        finding.becomes(
+            "missing_mount",
+            Some(path.to_owned()),
+            "the volume is expected and not mounted",
+            1.5,
+            context.catalogue,
+        );
         finding.cite(context.fact_text(format!("volumes.expected = {expected}")), Supports::Cause);
         return;
     }
@@ -281,7 +375,8 @@ pub fn expected_mount(finding: &mut Option<Finding>, context: &Context) {
 /// A certificate that a wrong clock makes invalid.
 pub fn skewed_clock(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
-    let about_dates = matches!(finding.key.as_str(), "tls_verify_failed" | "tls_not_yet_valid" | "tls_expired" | "tls_unknown_ca");
+    let about_dates =
+        matches!(finding.key.as_str(), "tls_verify_failed" | "tls_not_yet_valid" | "tls_expired" | "tls_unknown_ca");
     let (true, Some((seconds, at))) = (about_dates, &context.skew) else { return };
     let days = seconds / 86_400;
     if days == 0 {

@@ -12,10 +12,7 @@ pub(super) fn write(doc: &mut Document, before: &View, now: &View) {
     if same(before, now) {
         return;
     }
-    doc.line(&format!(
-        "> **Correction.** Said before: {}.",
-        belief(before)
-    ));
+    doc.line(&format!("> **Correction.** Said before: {}.", belief(before)));
     doc.line(&format!("> Holds now: {}.", belief(now)));
     doc.line(&format!("> Why: {}.", reasons(before, now).join("; ")));
     doc.blank();
@@ -26,12 +23,8 @@ fn same(before: &View, now: &View) -> bool {
 }
 
 fn identities<'a>(view: &View<'a>) -> Vec<(&'a str, &'a str)> {
-    let mut found: Vec<_> = view
-        .current()
-        .into_iter()
-        .map(|i| &view.causes()[i])
-        .map(|c| (c.cause.as_str(), c.culprit.as_str()))
-        .collect();
+    let mut found: Vec<_> =
+        view.current().into_iter().map(|i| &view.causes()[i]).map(|c| (c.cause.as_str(), c.culprit.as_str())).collect();
     found.sort_unstable();
     found
 }
@@ -41,11 +34,7 @@ fn belief(view: &View) -> String {
     if view.verdict.outcome == Outcome::Ready {
         return inline(&sentences::symptom(view));
     }
-    let causes: Vec<String> = view
-        .current()
-        .into_iter()
-        .map(|i| named(view, &view.causes()[i]))
-        .collect();
+    let causes: Vec<String> = view.current().into_iter().map(|i| named(view, &view.causes()[i])).collect();
     if causes.is_empty() || view.verdict.outcome == Outcome::Undetermined {
         return "cause undetermined".to_owned();
     }
@@ -82,9 +71,7 @@ fn reasons(before: &View, now: &View) -> Vec<String> {
         ));
     }
     if reasons.is_empty() {
-        reasons.push(
-            "the same number of rows reads otherwise; compare the evidence of both".to_owned(),
-        );
+        reasons.push("the same number of rows reads otherwise; compare the evidence of both".to_owned());
     }
     reasons
 }
@@ -92,37 +79,20 @@ fn reasons(before: &View, now: &View) -> Vec<String> {
 /// What the verdict now says of a cause that it no longer holds current.
 fn fate(now: &View, old: &Cause) -> Option<String> {
     let title = inline(&now.words.title(&old.cause));
-    if let Some(out) = now
-        .verdict
-        .ruled_out
-        .iter()
-        .find(|r| r.cause == old.cause.as_str())
-    {
+    if let Some(out) = now.verdict.ruled_out.iter().find(|r| r.cause == old.cause.as_str()) {
         return Some(format!("{title} is ruled out: {}", inline(&out.why)));
     }
     let alternatives = now.causes().iter().flat_map(|c| &c.alternatives);
     if let Some(other) = alternatives.clone().find(|a| a.cause == old.cause) {
-        return Some(format!(
-            "not {}: {}",
-            words::spaced(old.cause.as_str()),
-            inline(&other.why_not)
-        ));
+        return Some(format!("not {}: {}", words::spaced(old.cause.as_str()), inline(&other.why_not)));
     }
-    let (i, same) = now
-        .causes()
-        .iter()
-        .enumerate()
-        .rev()
-        .find(|(_, c)| c.cause == old.cause && c.culprit == old.culprit)?;
+    let (i, same) =
+        now.causes().iter().enumerate().rev().find(|(_, c)| c.cause == old.cause && c.culprit == old.culprit)?;
     Some(match same.status {
-        CauseStatus::Resolved => format!(
-            "{title} ({}) is resolved: a later start got past it",
-            now.letter(i)
-        ),
-        CauseStatus::Masked => format!(
-            "{title} ({}) is no longer what ends starts, and was not re-tested",
-            now.letter(i)
-        ),
+        CauseStatus::Resolved => format!("{title} ({}) is resolved: a later start got past it", now.letter(i)),
+        CauseStatus::Masked => {
+            format!("{title} ({}) is no longer what ends starts, and was not re-tested", now.letter(i))
+        }
         CauseStatus::Present => format!("{title} ({}) is no longer the current one", now.letter(i)),
     })
 }

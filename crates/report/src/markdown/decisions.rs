@@ -28,20 +28,13 @@ pub(super) fn write(doc: &mut Document, view: &View) {
         ("Raise timeouts?", raise_timeouts(view)),
         ("Second team now?", second_team(view)),
     ] {
-        doc.row(&[
-            question,
-            &format!("**{}**", decision.answer),
-            &decision.because,
-        ]);
+        doc.row(&[question, &format!("**{}**", decision.answer), &decision.because]);
     }
     doc.blank();
 }
 
 fn decision(answer: &str, because: &str) -> Decision {
-    Decision {
-        answer: inline(answer),
-        because: inline(because),
-    }
+    Decision { answer: inline(answer), because: inline(because) }
 }
 
 /// Why the advice warns of something, if it does.
@@ -49,36 +42,24 @@ fn warned(view: &View, about: &[&str]) -> Option<String> {
     let mentions = |item: &&String| about.iter().any(|word| item.to_lowercase().contains(word));
     let item = view.verdict.advice.do_not.iter().find(mentions)?;
     // Advice is "what: why"; the question already says what.
-    Some(
-        item.split_once(": ")
-            .map_or_else(|| format!("do not {item}"), |(_, why)| why.to_owned()),
-    )
+    Some(item.split_once(": ").map_or_else(|| format!("do not {item}"), |(_, why)| why.to_owned()))
 }
 
 fn hold(view: &View) -> Decision {
     if let Some(scope) = sentences::hold(view) {
-        let until = view
-            .lead()
-            .map_or("until a cause is known".to_owned(), |cause| {
-                format!("until a start gets past {}", hurdle(cause.layer))
-            });
-        return Decision {
-            answer: format!("Yes, {}", code(scope)),
-            because: inline(&until),
-        };
-    }
-    let because =
-        warned(view, &["hold"]).unwrap_or_else(|| match view.lead().map(|cause| cause.owner) {
-            Some(Role::Application | Role::Build) => {
-                "the move is with those who change and build the code; a hold would stop them"
-                    .to_owned()
-            }
-            Some(Role::Nobody) => {
-                "nothing asks for one; what is waited for is not a deploy".to_owned()
-            }
-            Some(_) => "nothing in this evidence asks for one".to_owned(),
-            None => "no cause is known that a hold would help against".to_owned(),
+        let until = view.lead().map_or("until a cause is known".to_owned(), |cause| {
+            format!("until a start gets past {}", hurdle(cause.layer))
         });
+        return Decision { answer: format!("Yes, {}", code(scope)), because: inline(&until) };
+    }
+    let because = warned(view, &["hold"]).unwrap_or_else(|| match view.lead().map(|cause| cause.owner) {
+        Some(Role::Application | Role::Build) => {
+            "the move is with those who change and build the code; a hold would stop them".to_owned()
+        }
+        Some(Role::Nobody) => "nothing asks for one; what is waited for is not a deploy".to_owned(),
+        Some(_) => "nothing in this evidence asks for one".to_owned(),
+        None => "no cause is known that a hold would help against".to_owned(),
+    });
     decision("No", &because)
 }
 
@@ -90,10 +71,7 @@ fn roll_back(view: &View) -> Decision {
         &rollback.because
     };
     match &rollback.to {
-        Some(to) => Decision {
-            answer: format!("To {}", code(to)),
-            because: inline(&rollback.because),
-        },
+        Some(to) => Decision { answer: format!("To {}", code(to)), because: inline(&rollback.because) },
         None => decision("No target", because),
     }
 }
@@ -102,14 +80,8 @@ fn raise_timeouts(view: &View) -> Decision {
     if let Some(because) = warned(view, &["timeout", "deadline", "time limit"]) {
         return decision("No", &because);
     }
-    let Some(lead) = view
-        .lead()
-        .filter(|_| view.verdict.outcome == Outcome::Failed)
-    else {
-        return decision(
-            "Not on this evidence",
-            "no cause is known that more time would help against",
-        );
+    let Some(lead) = view.lead().filter(|_| view.verdict.outcome == Outcome::Failed) else {
+        return decision("Not on this evidence", "no cause is known that more time would help against");
     };
     // Some causes are a limit that is too short; then the fix itself is the answer.
     if mentions_limit(lead) {
@@ -117,22 +89,14 @@ fn raise_timeouts(view: &View) -> Decision {
     }
     match view.verdict.advice.retry {
         Retry::Pointless => decision("No", &never_got_there(view, lead)),
-        Retry::Helps => decision(
-            "Wait first",
-            "this can pass by itself; that a longer limit is needed is not shown",
-        ),
-        Retry::Unknown => decision(
-            "Not on this evidence",
-            "nothing here shows that more time would help",
-        ),
+        Retry::Helps => decision("Wait first", "this can pass by itself; that a longer limit is needed is not shown"),
+        Retry::Unknown => decision("Not on this evidence", "nothing here shows that more time would help"),
     }
 }
 
 fn mentions_limit(cause: &Cause) -> bool {
     let remedy = cause.remedy.to_lowercase();
-    ["timeout", "deadline", "time limit", "longer", "window"]
-        .iter()
-        .any(|word| remedy.contains(word))
+    ["timeout", "deadline", "time limit", "longer", "window"].iter().any(|word| remedy.contains(word))
 }
 
 /// Why time does not help: where the starts end, if they end before any connection.
@@ -157,12 +121,8 @@ fn second_team(view: &View) -> Decision {
         return decision("Not yet", "no owner follows from this evidence");
     };
     let first = view.causes()[lead].owner;
-    let others: Vec<usize> = current
-        .iter()
-        .chain(&untested)
-        .copied()
-        .filter(|&i| view.causes()[i].owner != first)
-        .collect();
+    let others: Vec<usize> =
+        current.iter().chain(&untested).copied().filter(|&i| view.causes()[i].owner != first).collect();
     let teams = view.owners(&others);
     if teams.is_empty() {
         let because = match untested.as_slice() {
@@ -182,14 +142,8 @@ fn why_now(view: &View, others: &[usize], lead: usize) -> String {
         if cause.current {
             return format!("{} stops starts too", view.letter(i));
         }
-        let since = view.period(i).1.map_or(String::new(), |at| {
-            format!(" since {}", figures::minute(at))
-        });
-        format!(
-            "{} was not re-tested{since} and may be back once {} is fixed",
-            view.letter(i),
-            view.letter(lead)
-        )
+        let since = view.period(i).1.map_or(String::new(), |at| format!(" since {}", figures::minute(at)));
+        format!("{} was not re-tested{since} and may be back once {} is fixed", view.letter(i), view.letter(lead))
     });
     reasons.collect::<Vec<_>>().join("; ")
 }

@@ -32,11 +32,7 @@ impl<'a> Sources<'a> {
         }
         let mut names = BTreeMap::new();
         for (n, source) in order.iter().enumerate() {
-            let by: Vec<char> = cited
-                .iter()
-                .filter(|(_, s)| s == source)
-                .map(|(letter, _)| *letter)
-                .collect();
+            let by: Vec<char> = cited.iter().filter(|(_, s)| s == source).map(|(letter, _)| *letter).collect();
             let only = |letter: &char| cited.iter().filter(|(l, _)| l == letter).count() == 1;
             let name = match by.as_slice() {
                 [letter] if view.lettered() && only(letter) => letter.to_string(),
@@ -49,30 +45,16 @@ impl<'a> Sources<'a> {
 
     /// ` [B:699, B:457]` for the pieces of evidence that the verdict holds.
     pub(super) fn references(&self, view: &View, ids: &[String]) -> String {
-        let found: Vec<String> = ids
-            .iter()
-            .filter_map(|id| view.evidence(id))
-            .map(|e| self.reference(e))
-            .collect();
-        if found.is_empty() {
-            String::new()
-        } else {
-            format!(" [{}]", found.join(", "))
-        }
+        let found: Vec<String> = ids.iter().filter_map(|id| view.evidence(id)).map(|e| self.reference(e)).collect();
+        if found.is_empty() { String::new() } else { format!(" [{}]", found.join(", ")) }
     }
 
     fn reference(&self, evidence: &Evidence) -> String {
-        let name = self
-            .names
-            .get(evidence.source.as_str())
-            .map_or("?", String::as_str);
+        let name = self.names.get(evidence.source.as_str()).map_or("?", String::as_str);
         match evidence.line {
             Some(line) => format!("{name}:{line}"),
             // Facts and exits have no lines; their key says which one it is, without its value.
-            None => format!(
-                "{name}: {}",
-                inline(evidence.text.split(" = ").next().unwrap_or_default())
-            ),
+            None => format!("{name}: {}", inline(evidence.text.split(" = ").next().unwrap_or_default())),
         }
     }
 
@@ -83,20 +65,9 @@ impl<'a> Sources<'a> {
         }
         doc.section("Evidence");
         for source in &self.order {
-            let input = view
-                .verdict
-                .coverage
-                .inputs
-                .iter()
-                .find(|input| input.source == *source);
-            let rows = input.map_or(String::new(), |i| {
-                format!(" ({})", sentences::counted_rows(i.rows))
-            });
-            doc.item(&format!(
-                "{} is {}{rows}",
-                self.names.get(source).map_or("?", String::as_str),
-                code(source)
-            ));
+            let input = view.verdict.coverage.inputs.iter().find(|input| input.source == *source);
+            let rows = input.map_or(String::new(), |i| format!(" ({})", sentences::counted_rows(i.rows)));
+            doc.item(&format!("{} is {}{rows}", self.names.get(source).map_or("?", String::as_str), code(source)));
         }
         doc.blank();
         for i in view.by_weight() {
@@ -111,18 +82,11 @@ impl<'a> Sources<'a> {
             return;
         }
         let title = inline(&view.words.title(&cause.cause));
-        let name = if view.lettered() {
-            format!("{}, {title}", view.letter(i))
-        } else {
-            title
-        };
+        let name = if view.lettered() { format!("{}, {title}", view.letter(i)) } else { title };
         match how {
             EvidenceAs::Refs => {
-                let cited: Vec<String> = cause
-                    .evidence
-                    .iter()
-                    .map(|e| format!("{} ({})", self.reference(e), role(e.supports)))
-                    .collect();
+                let cited: Vec<String> =
+                    cause.evidence.iter().map(|e| format!("{} ({})", self.reference(e), role(e.supports))).collect();
                 doc.line(&format!("{name}: {}", cited.join(", ")));
                 doc.blank();
             }

@@ -64,32 +64,15 @@ fn headline(page: &Page, view: &View) -> (Line, bool) {
     let verdict = view.verdict;
     let none = verdict.attempts.is_empty() && verdict.causes.is_empty();
     let (name, predicate, tallies) = match verdict.coverage.rows {
-        0 if none => (
-            "nothing to judge".to_owned(),
-            "",
-            vec!["the input has no rows".to_owned()],
-        ),
-        rows if none => (
-            sentences::service(view),
-            "",
-            vec![format!(
-                "no start found in {}",
-                sentences::counted_rows(rows)
-            )],
-        ),
-        _ => (
-            sentences::service(view),
-            sentences::predicate(view),
-            sentences::tallies(view.counts()),
-        ),
+        0 if none => ("nothing to judge".to_owned(), "", vec!["the input has no rows".to_owned()]),
+        rows if none => {
+            (sentences::service(view), "", vec![format!("no start found in {}", sentences::counted_rows(rows))])
+        }
+        _ => (sentences::service(view), sentences::predicate(view), sentences::tallies(view.counts())),
     };
     let revision = verdict.revision.as_deref().filter(|_| !none);
-    let revision = revision.map_or(String::new(), |r| {
-        page.show(&format!(
-            " (revision {})",
-            sentences::short_revision(view, r)
-        ))
-    });
+    let revision =
+        revision.map_or(String::new(), |r| page.show(&format!(" (revision {})", sentences::short_revision(view, r))));
     let name = page.show(&name);
     let mut tally = tallies[0].clone();
     let fits = |tally: &str, more: &str| {
@@ -101,20 +84,10 @@ fn headline(page: &Page, view: &View) -> (Line, bool) {
             tally = longer;
         }
     }
-    let revision = if fits(&tally, &revision) {
-        revision
-    } else {
-        String::new()
-    };
-    let room = page
-        .width
-        .saturating_sub(width(predicate) + ": ".len() + width(&tally))
-        .max(NAME_MIN);
+    let revision = if fits(&tally, &revision) { revision } else { String::new() };
+    let room = page.width.saturating_sub(width(predicate) + ": ".len() + width(&tally)).max(NAME_MIN);
     let what = format!("{}{predicate}", page.fit_middle(&name, room));
-    let line = page.bare(vec![
-        (Paint::Bad, what),
-        (Paint::Plain, format!("{revision}: {tally}")),
-    ]);
+    let line = page.bare(vec![(Paint::Bad, what), (Paint::Plain, format!("{revision}: {tally}"))]);
     (line, !revision.is_empty())
 }
 
@@ -137,11 +110,7 @@ fn failed(page: &Page, view: &View, i: usize) -> Vec<Line> {
 /// `MOVE`: the team, and what mends it.
 fn fix(view: &View, cause: &Cause) -> String {
     let team = view.words.team(cause.owner);
-    if cause.remedy.is_empty() {
-        team
-    } else {
-        format!("{team}: {}", cause.remedy)
-    }
+    if cause.remedy.is_empty() { team } else { format!("{team}: {}", cause.remedy) }
 }
 
 /// `NOW`: title and culprit, with how sure that is.
@@ -149,22 +118,13 @@ fn now(page: &Page, view: &View, i: usize) -> Line {
     let room = now_room(page, view, i);
     let mut text = titled(page, view, i, room);
     if let ([revision], false) = (view.revisions_of(i).as_slice(), headline(page, view).1) {
-        let within = format!(
-            "{text}, in {}",
-            page.show(sentences::short_revision(view, revision))
-        );
+        let within = format!("{text}, in {}", page.show(sentences::short_revision(view, revision)));
         if width(&within) <= room {
             text = within;
         }
     }
     let text = format!("{}{text}   ", lettered(view, i));
-    page.line(
-        "NOW",
-        vec![
-            (Paint::Plain, text),
-            (Paint::Bad, sentences::strength(&view.causes()[i])),
-        ],
-    )
+    page.line("NOW", vec![(Paint::Plain, text), (Paint::Bad, sentences::strength(&view.causes()[i]))])
 }
 
 /// Title and culprit in `room` columns. Where both do not fit, the short name of the cause leaves
@@ -175,11 +135,7 @@ pub(super) fn titled(page: &Page, view: &View, i: usize, room: usize) -> String 
     let title = page.show(&view.words.title(&cause.cause));
     let short = words::spaced(cause.cause.as_str());
     let fits = |name: &str| width(name) + ": ".len() + width(&culprit) <= room;
-    let name = if fits(&title) || width(&title) <= width(&short) {
-        title
-    } else {
-        short
-    };
+    let name = if fits(&title) || width(&title) <= width(&short) { title } else { short };
     if culprit.is_empty() {
         return page.fit(&name, room);
     }
@@ -191,11 +147,7 @@ pub(super) fn titled(page: &Page, view: &View, i: usize, room: usize) -> String 
 
 /// `(B) ` where causes have letters.
 fn lettered(view: &View, i: usize) -> String {
-    if view.lettered() {
-        format!("({}) ", view.letter(i))
-    } else {
-        String::new()
-    }
+    if view.lettered() { format!("({}) ", view.letter(i)) } else { String::new() }
 }
 
 /// True when `NOW` cannot show the whole culprit, so that the proof has to.
@@ -230,15 +182,9 @@ fn also(view: &View, i: usize) -> String {
 fn undetermined(page: &Page, view: &View) -> Vec<Line> {
     vec![
         page.one("NOW", &sentences::known(view)),
-        page.one(
-            "MOVE",
-            "whoever can collect the next piece; no owner follows from this evidence",
-        ),
+        page.one("MOVE", "whoever can collect the next piece; no owner follows from this evidence"),
         page.one("DO", &sentences::first_needed(view)),
-        page.one(
-            "NEXT",
-            "judge again with it; until then every cause is a guess",
-        ),
+        page.one("NEXT", "judge again with it; until then every cause is a guess"),
         dont(page, view),
     ]
 }
@@ -251,14 +197,9 @@ fn last_start(view: &View, last: &AttemptSummary) -> String {
         (Some(at), None) | (None, Some(at)) => format!(", {} UTC", figures::moment(at)),
         (None, None) => String::new(),
     };
-    let revision = last.revision.as_ref().map_or(String::new(), |r| {
-        format!(", revision {}", sentences::short_revision(view, r))
-    });
-    format!(
-        "start {}{when}{revision}: {}",
-        last.n,
-        sentences::start(last)
-    )
+    let revision =
+        last.revision.as_ref().map_or(String::new(), |r| format!(", revision {}", sentences::short_revision(view, r)));
+    format!("start {}{when}{revision}: {}", last.n, sentences::start(last))
 }
 
 /// There is no start in the input: what to give instead.
@@ -266,10 +207,7 @@ fn nothing(page: &Page, view: &View) -> Vec<Line> {
     let (known, _) = sentences::nothing_found(view);
     vec![
         page.one("NOW", &known),
-        page.one(
-            "MOVE",
-            "whoever can export the log; no owner follows from this input",
-        ),
+        page.one("MOVE", "whoever can export the log; no owner follows from this input"),
         page.one("DO", &sentences::first_needed(view)),
         page.one("NEXT", "judge again with it"),
         dont(page, view),
@@ -286,10 +224,7 @@ pub(super) fn ready(page: &Page, view: &View) -> Line {
     if counts.all_failed() > 0 {
         text += &format!(", after {}", counted(counts.all_failed(), "failed start"));
     }
-    let slow = view
-        .causes()
-        .iter()
-        .rposition(|c| c.status == CauseStatus::Resolved);
+    let slow = view.causes().iter().rposition(|c| c.status == CauseStatus::Resolved);
     let name = page.fit_middle(&sentences::symptom(view), page.width / 2);
     let text = page.fit(&text, page.width.saturating_sub(width(&name)));
     let mut spans = vec![(Paint::Good, name), (Paint::Plain, text)];
@@ -297,10 +232,7 @@ pub(super) fn ready(page: &Page, view: &View) -> Line {
         let used: usize = spans.iter().map(|(_, t)| width(t)).sum();
         let room = page.width.saturating_sub(used + " (resolved: )".len());
         if room >= CULPRIT_MIN {
-            spans.push((
-                Paint::Plain,
-                format!(" (resolved: {})", titled(page, view, slow, room)),
-            ));
+            spans.push((Paint::Plain, format!(" (resolved: {})", titled(page, view, slow, room))));
         }
     }
     page.bare(spans)

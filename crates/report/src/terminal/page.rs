@@ -66,11 +66,7 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn new(lines: Vec<Line>, keep: usize) -> Section {
-        Section {
-            lines,
-            keep,
-            apart: false,
-        }
+        Section { lines, keep, apart: false }
     }
 
     pub(super) fn apart(mut self) -> Section {
@@ -108,11 +104,7 @@ impl Page {
 
     /// The text as it may be shown.
     pub(super) fn show(&self, text: &str) -> String {
-        if self.ascii {
-            encode::ascii(text)
-        } else {
-            encode::terminal(text)
-        }
+        if self.ascii { encode::ascii(text) } else { encode::terminal(text) }
     }
 
     /// The text in at most `room` columns, cut at its end.
@@ -125,9 +117,7 @@ impl Page {
         if room < width(dots) {
             return String::new();
         }
-        let mut kept = prefix(&text, room.saturating_sub(width(dots)))
-            .trim_end()
-            .to_owned();
+        let mut kept = prefix(&text, room.saturating_sub(width(dots))).trim_end().to_owned();
         kept.push_str(dots);
         kept
     }
@@ -144,30 +134,19 @@ impl Page {
         }
         let left = room - width(dots);
         let tail = left / 2;
-        format!(
-            "{}{dots}{}",
-            prefix(&text, left - tail),
-            suffix(&text, tail)
-        )
+        format!("{}{dots}{}", prefix(&text, left - tail), suffix(&text, tail))
     }
 
     /// The part of the text that fits, around the first place where `about` stands.
     pub(super) fn fit_around(&self, text: &str, about: &str, room: usize) -> String {
         let (text, about) = (self.show(text), self.show(about));
-        let at = if about.is_empty() {
-            None
-        } else {
-            text.find(&about)
-        };
+        let at = if about.is_empty() { None } else { text.find(&about) };
         match at {
             Some(at) if width(&text[..at + about.len()]) > room => {
                 let dots = self.dots();
                 let before = suffix(&text[..at], room / 3);
                 let rest = format!("{before}{}", &text[at..]);
-                format!(
-                    "{dots}{}",
-                    self.fit(&rest, room.saturating_sub(width(dots)))
-                )
+                format!("{dots}{}", self.fit(&rest, room.saturating_sub(width(dots))))
             }
             _ => self.fit(&text, room),
         }
@@ -175,10 +154,7 @@ impl Page {
 
     /// As many clauses as fit on one line right of the labels; the first one always, cut if need be.
     pub(super) fn clauses(&self, clauses: &[String]) -> String {
-        let mut text = clauses
-            .first()
-            .map(|c| self.fit(c, self.room()))
-            .unwrap_or_default();
+        let mut text = clauses.first().map(|c| self.fit(c, self.room())).unwrap_or_default();
         for clause in clauses.iter().skip(1) {
             let longer = format!("{text}; {}", self.show(clause));
             if width(&longer) <= self.room() {
@@ -194,13 +170,7 @@ impl Page {
     }
 
     /// A paragraph whose further lines are indented by so many columns more.
-    pub(super) fn hanging(
-        &self,
-        label: &str,
-        text: &str,
-        further: usize,
-        most: usize,
-    ) -> Vec<Line> {
+    pub(super) fn hanging(&self, label: &str, text: &str, further: usize, most: usize) -> Vec<Line> {
         let most = if self.full { usize::MAX } else { most };
         let wrapped = wrap(&self.show(text), self.room(), self.room() - further);
         let cut = wrapped.len() > most;
@@ -212,10 +182,7 @@ impl Page {
             } else {
                 text
             };
-            lines.push(self.line(
-                label,
-                vec![(Paint::Plain, format!("{}{text}", " ".repeat(pad)))],
-            ));
+            lines.push(self.line(label, vec![(Paint::Plain, format!("{}{text}", " ".repeat(pad)))]));
         }
         lines
     }
@@ -226,22 +193,13 @@ impl Page {
     }
 
     /// Items under one label, each beginning on a line of its own.
-    pub(super) fn items(
-        &self,
-        label: &str,
-        items: &[String],
-        most_items: usize,
-        most_lines: usize,
-    ) -> Vec<Line> {
+    pub(super) fn items(&self, label: &str, items: &[String], most_items: usize, most_lines: usize) -> Vec<Line> {
         let most_items = if self.full { usize::MAX } else { most_items };
         let mut lines = Vec::new();
         for (i, item) in items.iter().take(most_items).enumerate() {
             lines.extend(self.hanging(if i == 0 { label } else { "" }, item, 2, most_lines));
         }
-        if let (Some(more), Some(last)) = (
-            items.len().checked_sub(most_items).filter(|n| *n > 0),
-            lines.last_mut(),
-        ) {
+        if let (Some(more), Some(last)) = (items.len().checked_sub(most_items).filter(|n| *n > 0), lines.last_mut()) {
             self.append(last, &format!("  (+{more} more)"));
         }
         lines
@@ -265,14 +223,7 @@ impl Page {
     fn extend(&self, line: &mut Line, spans: Vec<(Paint, String)>) {
         for (paint, text) in spans {
             let room = self.width.saturating_sub(line.width());
-            line.spans.push((
-                paint,
-                if width(&text) > room {
-                    self.fit(&text, room)
-                } else {
-                    text
-                },
-            ));
+            line.spans.push((paint, if width(&text) > room { self.fit(&text, room) } else { text }));
         }
     }
 
@@ -292,8 +243,7 @@ impl Page {
     pub(super) fn append_or_line(&self, lines: &mut Vec<Line>, text: &str) {
         match lines.last_mut() {
             Some(last) if last.width() + 3 + width(text) <= self.width => {
-                last.spans
-                    .push((Paint::Dim, format!("   {}", self.show(text))));
+                last.spans.push((Paint::Dim, format!("   {}", self.show(text))));
             }
             _ => lines.push(self.line("", vec![(Paint::Dim, self.fit(text, self.room()))])),
         }
@@ -319,24 +269,15 @@ impl Page {
 
     /// Takes lines from whichever section has most to spare, until the page is short enough.
     fn shorten(&self, sections: &mut [Section]) {
-        let mut total: usize = sections
-            .iter()
-            .map(|s| s.lines.len() + usize::from(s.apart))
-            .sum();
+        let mut total: usize = sections.iter().map(|s| s.lines.len() + usize::from(s.apart)).sum();
         while total > LINES_MAX {
-            let Some(section) = sections
-                .iter_mut()
-                .rev()
-                .max_by_key(|s| s.surplus())
-                .filter(|s| s.surplus() > 0)
+            let Some(section) = sections.iter_mut().rev().max_by_key(|s| s.surplus()).filter(|s| s.surplus() > 0)
             else {
                 return;
             };
             let before = section.lines.len();
             section.lines.pop();
-            while section.lines.len() > section.keep
-                && section.lines.last().is_some_and(|line| line.heading)
-            {
+            while section.lines.len() > section.keep && section.lines.last().is_some_and(|line| line.heading) {
                 section.lines.pop();
             }
             total -= before - section.lines.len();
@@ -345,18 +286,10 @@ impl Page {
 
     fn write(&self, out: &mut String, line: &Line) {
         // Nothing trails: a label without text leaves no padding behind.
-        let last = line
-            .spans
-            .iter()
-            .rposition(|(_, text)| !text.trim().is_empty())
-            .unwrap_or(0);
+        let last = line.spans.iter().rposition(|(_, text)| !text.trim().is_empty()).unwrap_or(0);
         for (i, (paint, text)) in line.spans.iter().take(last + 1).enumerate() {
             let text = if i == last { text.trim_end() } else { text };
-            let sgr = if self.color && !text.trim().is_empty() {
-                paint.sgr()
-            } else {
-                ""
-            };
+            let sgr = if self.color && !text.trim().is_empty() { paint.sgr() } else { "" };
             out.push_str(sgr);
             out.push_str(text);
             if !sgr.is_empty() {

@@ -31,20 +31,13 @@ pub(super) fn strip(page: &Page, view: &View, full: bool) -> Vec<Line> {
     }
     let mut lines = axis(page, view);
     let mut shown = view.by_weight();
-    let left_out = if full {
-        0
-    } else {
-        shown.len().saturating_sub(ROWS_MAX)
-    };
+    let left_out = if full { 0 } else { shown.len().saturating_sub(ROWS_MAX) };
     shown.truncate(shown.len() - left_out);
     shown.sort_unstable();
     let rows: Vec<Row> = shown.into_iter().map(|i| Row::of(view, i)).collect();
     lines.extend(rows.iter().map(|row| row.line(page, view, &rows)));
     if left_out > 0 {
-        lines.push(page.one(
-            "",
-            &format!("and {} more, in --full", counted(left_out, "epoch")),
-        ));
+        lines.push(page.one("", &format!("and {} more, in --full", counted(left_out, "epoch"))));
     }
     lines
 }
@@ -73,10 +66,7 @@ fn axis(page: &Page, view: &View) -> Vec<Line> {
     let bodies = bodies.trim_end().to_owned();
     let fits = width(&bodies) + 4 + width(&key) <= page.room();
     if fits || key.is_empty() {
-        lines.push(page.line(
-            "",
-            vec![(Paint::Plain, bodies), (Paint::Dim, format!("    {key}"))],
-        ));
+        lines.push(page.line("", vec![(Paint::Plain, bodies), (Paint::Dim, format!("    {key}"))]));
     } else {
         lines.push(page.line("", vec![(Paint::Plain, bodies)]));
         lines.push(page.line("", vec![(Paint::Dim, key)]));
@@ -86,43 +76,22 @@ fn axis(page: &Page, view: &View) -> Vec<Line> {
 
 /// What the marks that are no letters mean, for those that occur.
 fn key(pieces: &[Piece]) -> String {
-    let occurs = |mark| {
-        pieces
-            .iter()
-            .any(|p| matches!(p, Piece::Starts { marks, .. } if marks.contains(&mark)))
-    };
-    let known = [
-        (CUT_OFF, "? cut off"),
-        (READY, "+ ready"),
-        (UNEXPLAINED, "x cause not known"),
-    ];
-    known
-        .iter()
-        .filter(|(mark, _)| occurs(*mark))
-        .map(|(_, text)| *text)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let occurs = |mark| pieces.iter().any(|p| matches!(p, Piece::Starts { marks, .. } if marks.contains(&mark)));
+    let known = [(CUT_OFF, "? cut off"), (READY, "+ ready"), (UNEXPLAINED, "x cause not known")];
+    known.iter().filter(|(mark, _)| occurs(*mark)).map(|(_, text)| *text).collect::<Vec<_>>().join(", ")
 }
 
 fn cells(page: &Page, pieces: &[Piece], short: bool) -> Vec<Cell> {
     let cell = |piece: &Piece| match piece {
         Piece::Starts { from, to, marks } => Cell {
             label: figures::minutes(*from, *to),
-            body: if short {
-                counted_runs(marks)
-            } else {
-                marks.iter().collect()
-            },
+            body: if short { counted_runs(marks) } else { marks.iter().collect() },
         },
         Piece::Gap(seconds) => {
             let span = figures::span(*seconds).unwrap_or_default();
             Cell {
                 label: String::new(),
-                body: page.show(&if short {
-                    format!("-- {span} --")
-                } else {
-                    format!("-- no rows for {span} --")
-                }),
+                body: page.show(&if short { format!("-- {span} --") } else { format!("-- no rows for {span} --") }),
             }
         }
     };
@@ -136,21 +105,13 @@ fn counted_runs(marks: &[char]) -> String {
         if !out.is_empty() {
             out.push(' ');
         }
-        if run.len() < RUN_MIN {
-            out.extend(run)
-        } else {
-            out += &format!("{}*{}", run[0], run.len())
-        }
+        if run.len() < RUN_MIN { out.extend(run) } else { out += &format!("{}*{}", run[0], run.len()) }
     }
     out
 }
 
 fn total(cells: &[Cell]) -> usize {
-    cells
-        .iter()
-        .map(|c| width(&c.label).max(width(&c.body)) + 2)
-        .sum::<usize>()
-        + "UTC".len()
+    cells.iter().map(|c| width(&c.label).max(width(&c.body)) + 2).sum::<usize>() + "UTC".len()
 }
 
 /// Where even counted runs do not fit, the middle of the story goes: how it began and how it stands
@@ -164,13 +125,7 @@ fn drop_middle(page: &Page, cells: &mut Vec<Cell>) {
     }
     if dropped {
         let middle = cells.len() / 2;
-        cells.insert(
-            middle.max(1),
-            Cell {
-                label: String::new(),
-                body: page.dots().to_owned(),
-            },
-        );
+        cells.insert(middle.max(1), Cell { label: String::new(), body: page.dots().to_owned() });
     }
 }
 
@@ -189,10 +144,7 @@ impl Row {
         Row {
             cause: i,
             starts: counted(cause.attempts.len() + cause.consistent_with.len(), "start"),
-            span: view
-                .typical_span(i)
-                .and_then(figures::span)
-                .map_or(String::new(), |s| format!("~{s}")),
+            span: view.typical_span(i).and_then(figures::span).map_or(String::new(), |s| format!("~{s}")),
             status: sentences::status(view, i),
             current: cause.current,
         }
@@ -201,21 +153,13 @@ impl Row {
     /// The columns of all rows line up, so each is as wide as its widest text.
     fn line(&self, page: &Page, view: &View, all: &[Row]) -> Line {
         let widest = |of: fn(&Row) -> &str| all.iter().map(|row| width(of(row))).max().unwrap_or(0);
-        let (starts, span, status) = (
-            widest(|r| &r.starts),
-            widest(|r| &r.span),
-            widest(|r| &r.status),
-        );
+        let (starts, span, status) = (widest(|r| &r.starts), widest(|r| &r.span), widest(|r| &r.status));
         let figures = format!("  {:>starts$}  {:>span$}   ", self.starts, self.span);
         let room = page.room().saturating_sub(width(&figures) + status);
         let mut what = named(page, view, self.cause, room);
         what += &" ".repeat(room.saturating_sub(width(&what)));
         let letter = format!("  {}{}", view.letter(self.cause), " ".repeat(INDENT - 3));
-        let paint = if self.current {
-            Paint::Bad
-        } else {
-            Paint::Warn
-        };
+        let paint = if self.current { Paint::Bad } else { Paint::Warn };
         page.bare(vec![
             (Paint::Label, letter),
             (Paint::Plain, what),
@@ -234,20 +178,13 @@ fn named(page: &Page, view: &View, i: usize, room: usize) -> String {
         return both;
     }
     let title = page.show(&view.words.title(&cause.cause));
-    let shared = view
-        .causes()
-        .iter()
-        .any(|c| c.cause == cause.cause && c.culprit != cause.culprit);
+    let shared = view.causes().iter().any(|c| c.cause == cause.cause && c.culprit != cause.culprit);
     if !shared && width(&title) <= room {
         return title;
     }
     let short = page.fit(&words::spaced(cause.cause.as_str()), room);
     let left = room.saturating_sub(width(&short) + ": ".len());
-    if left < CULPRIT_MIN {
-        short
-    } else {
-        format!("{short}: {}", page.fit_middle(&cause.culprit, left))
-    }
+    if left < CULPRIT_MIN { short } else { format!("{short}: {}", page.fit_middle(&cause.culprit, left)) }
 }
 
 /// First and last moment of an epoch, for the reader of `--full`.

@@ -3,12 +3,9 @@
 use tminus_core::{
     Timestamp,
     verdict::{
-        Advice, AttemptSummary, Cause, Coverage, Evidence, Rollback, RuledOut, SCHEMA, Supports,
-        Tool, Verdict, Why,
+        Advice, AttemptSummary, Cause, Coverage, Evidence, Rollback, RuledOut, SCHEMA, Supports, Tool, Verdict, Why,
     },
-    vocabulary::{
-        AttemptOutcome, CauseKey, CauseStatus, Certainty, Domain, Layer, Outcome, Retry, Role,
-    },
+    vocabulary::{AttemptOutcome, CauseKey, CauseStatus, Certainty, Domain, Layer, Outcome, Retry, Role},
 };
 
 pub fn at(text: &str) -> Timestamp {
@@ -39,31 +36,15 @@ pub fn strings(items: &[&str]) -> Vec<String> {
 }
 
 pub fn evidence(id: &str, source: &str, line: u32, text: &str, supports: Supports) -> Evidence {
-    Evidence {
-        id: id.into(),
-        source: source.into(),
-        line: Some(line),
-        at: None,
-        text: text.into(),
-        supports,
-    }
+    Evidence { id: id.into(), source: source.into(), line: Some(line), at: None, text: text.into(), supports }
 }
 
 pub fn ruled_out(cause: &str, why: &str, evidence: &[&str]) -> RuledOut {
-    RuledOut {
-        cause: cause.into(),
-        why: why.into(),
-        evidence: strings(evidence),
-    }
+    RuledOut { cause: cause.into(), why: why.into(), evidence: strings(evidence) }
 }
 
 pub fn why(of: &str, why: &str, because: &str, evidence: &[&str]) -> Why {
-    Why {
-        why: why.into(),
-        because: because.into(),
-        evidence: strings(evidence),
-        of: Some(of.into()),
-    }
+    Why { why: why.into(), because: because.into(), evidence: strings(evidence), of: Some(of.into()) }
 }
 
 pub fn attempt(n: u32, outcome: AttemptOutcome) -> AttemptSummary {
@@ -83,14 +64,7 @@ pub fn attempt(n: u32, outcome: AttemptOutcome) -> AttemptSummary {
 }
 
 /// `count` starts from `first` on, one every `every` seconds, each `lasting` seconds long.
-pub fn starts(
-    from: u32,
-    count: u32,
-    first: &str,
-    every: i64,
-    lasting_ms: i64,
-    revision: &str,
-) -> Vec<AttemptSummary> {
+pub fn starts(from: u32, count: u32, first: &str, every: i64, lasting_ms: i64, revision: &str) -> Vec<AttemptSummary> {
     let first = at(first).as_millisecond();
     let moment = |ms: i64| Some(Timestamp::from_millisecond(ms).expect("in range"));
     (0..count)
@@ -132,10 +106,7 @@ pub fn cause(id: &str, name: &str, culprit: &str) -> Cause {
 pub fn empty(outcome: Outcome) -> Verdict {
     Verdict {
         schema: SCHEMA.into(),
-        tool: Tool {
-            version: "0.1.0".into(),
-            catalogue: "sha256:0123456789abcdef".into(),
-        },
+        tool: Tool { version: "0.1.0".into(), catalogue: "sha256:0123456789abcdef".into() },
         service: None,
         environment: None,
         revision: None,
@@ -144,10 +115,7 @@ pub fn empty(outcome: Outcome) -> Verdict {
         runner_up: None,
         advice: Advice {
             retry: Retry::Unknown,
-            rollback: Rollback {
-                to: None,
-                because: String::new(),
-            },
+            rollback: Rollback { to: None, because: String::new() },
             hold: "none".into(),
             do_not: vec![],
         },
@@ -157,5 +125,6 @@ pub fn empty(outcome: Outcome) -> Verdict {
         needed: vec![],
         attempts: vec![],
         coverage: Coverage::default(),
+        evidence: vec![],
     }
 }

@@ -13,10 +13,7 @@ fn terminal_shows_what_cannot_be_seen() {
         ("user\u{202e}gnp.exe", "user\\u{202e}gnp.exe"),
         ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
         ("tag\u{e0041}", "tag\\u{e0041}"),
-        (
-            "a\u{301}\u{301}\u{301}\u{301}",
-            "a\u{301}\u{301}\u{301}\\u{301}",
-        ),
+        ("a\u{301}\u{301}\u{301}\u{301}", "a\u{301}\u{301}\u{301}\\u{301}"),
         ("careful \u{26a0}\u{fe0f}", "careful \u{26a0}"),
     ];
     for (text, want) in cases {
@@ -30,21 +27,12 @@ fn terminal_leaves_no_workflow_command() {
     let cases = [
         ("::error::gotcha", "\\x3a:error::gotcha"),
         ("  ::add-mask::x", "  \\x3a:add-mask::x"),
-        (
-            "x ##[error]y ##vso[task]z",
-            "x \\x23#[error]y \\x23#vso[task]z",
-        ),
-        (
-            "connect ECONNREFUSED ::1:5432",
-            "connect ECONNREFUSED ::1:5432",
-        ),
+        ("x ##[error]y ##vso[task]z", "x \\x23#[error]y \\x23#vso[task]z"),
+        ("connect ECONNREFUSED ::1:5432", "connect ECONNREFUSED ::1:5432"),
         ("std::io::Error", "std::io::Error"),
         ("a:::error::b", "a:\\x3a:error::b"),
         ("::::x", "::\\x3a:x"),
-        (
-            "listening on :::8080 and ::ffff:10.0.0.1",
-            "listening on :::8080 and ::ffff:10.0.0.1",
-        ),
+        ("listening on :::8080 and ::ffff:10.0.0.1", "listening on :::8080 and ::ffff:10.0.0.1"),
     ];
     for (text, want) in cases {
         assert_eq!(encode::terminal(text), want);
@@ -54,22 +42,10 @@ fn terminal_leaves_no_workflow_command() {
 #[test]
 fn markdown_inline_stays_text() {
     let cases = [
-        (
-            "missing_module of orders.refunds",
-            "missing_module of orders.refunds",
-        ),
-        (
-            "__init__ *bold* `code`",
-            "\\_\\_init\\_\\_ \\*bold\\* \\`code\\`",
-        ),
-        (
-            "[click](https://evil.example)",
-            "\\[click\\](https:&#8203;//evil.example)",
-        ),
-        (
-            "![](x) <img src=x onerror=y>",
-            "!\\[\\](x) &lt;img src=x onerror=y&gt;",
-        ),
+        ("missing_module of orders.refunds", "missing_module of orders.refunds"),
+        ("__init__ *bold* `code`", "\\_\\_init\\_\\_ \\*bold\\* \\`code\\`"),
+        ("[click](https://evil.example)", "\\[click\\](https:&#8203;//evil.example)"),
+        ("![](x) <img src=x onerror=y>", "!\\[\\](x) &lt;img src=x onerror=y&gt;"),
         (
             "@admin see #1 and GH-2 and www.evil.example",
             "@&#8203;admin see #&#8203;1 and GH-&#8203;2 and www&#8203;.evil.example",
@@ -92,48 +68,27 @@ fn markdown_code_is_longer_than_what_it_holds() {
     assert_eq!(encode::markdown_code("a`b``c"), "```a`b``c```");
     assert_eq!(encode::markdown_code("`a`"), "`` `a` ``");
     assert_eq!(encode::markdown_code(""), "(empty)");
-    assert_eq!(
-        encode::markdown_code("a|b@c\\|<d>"),
-        "<code>a&#124;b@&#8203;c\\\\&#124;&lt;d&gt;</code>"
-    );
+    assert_eq!(encode::markdown_code("a|b@c\\|<d>"), "<code>a&#124;b@&#8203;c\\\\&#124;&lt;d&gt;</code>");
 }
 
 #[test]
 fn markdown_fence_is_longer_than_what_it_holds() {
     assert_eq!(encode::markdown_fence("plain"), "```text\nplain\n```\n");
-    assert_eq!(
-        encode::markdown_fence("a\n```\n@all <b>\r\n"),
-        "````text\na\n```\n@all <b>\n````\n"
-    );
-    assert_eq!(
-        encode::markdown_fence("\x1b[2J"),
-        "```text\n\\x1b[2J\n```\n"
-    );
-    assert_eq!(
-        encode::markdown_fence("a\n::error::b"),
-        "```text\na\n\\x3a:error::b\n```\n"
-    );
+    assert_eq!(encode::markdown_fence("a\n```\n@all <b>\r\n"), "````text\na\n```\n@all <b>\n````\n");
+    assert_eq!(encode::markdown_fence("\x1b[2J"), "```text\n\\x1b[2J\n```\n");
+    assert_eq!(encode::markdown_fence("a\n::error::b"), "```text\na\n\\x3a:error::b\n```\n");
 }
 
 #[test]
 fn github_is_one_line() {
-    assert_eq!(
-        encode::github("100% of\r\n::error::it"),
-        "100%25 of%0D%0A::error::it"
-    );
+    assert_eq!(encode::github("100% of\r\n::error::it"), "100%25 of%0D%0A::error::it");
     assert_eq!(encode::github_property("a:b,c%"), "a%3Ab%2Cc%25");
 }
 
 #[test]
 fn slack_and_html_hold_no_markup() {
-    assert_eq!(
-        encode::slack("<!channel> & <@U1> @here"),
-        "&lt;!channel&gt; &amp; &lt;@U1&gt; @\u{200b}here"
-    );
-    assert_eq!(
-        encode::html("<b title=\"x\" id='y'>&"),
-        "&lt;b title=&quot;x&quot; id=&#39;y&#39;&gt;&amp;"
-    );
+    assert_eq!(encode::slack("<!channel> & <@U1> @here"), "&lt;!channel&gt; &amp; &lt;@U1&gt; @\u{200b}here");
+    assert_eq!(encode::html("<b title=\"x\" id='y'>&"), "&lt;b title=&quot;x&quot; id=&#39;y&#39;&gt;&amp;");
 }
 
 /// Texts that are made of what encoders have to deal with.

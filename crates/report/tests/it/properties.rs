@@ -3,9 +3,7 @@
 use crate::{build::empty, encoders::hostile, sample, untrusted::without_code};
 use proptest::prelude::*;
 use tminus_core::{verdict::Verdict, vocabulary::Outcome};
-use tminus_report::{
-    EvidenceAs, LINES_MAX, MarkdownOptions, Style, Words, github, json, markdown, terminal,
-};
+use tminus_report::{EvidenceAs, LINES_MAX, MarkdownOptions, Style, Words, github, json, markdown, terminal};
 use unicode_width::UnicodeWidthStr;
 
 /// The text without the colours that a report may use.
@@ -15,12 +13,7 @@ pub fn without_sgr(text: &str) -> String {
     while let Some(at) = rest.find("\x1b[") {
         out.push_str(&rest[..at]);
         let end = rest[at..].find('m').expect("a colour ends with m");
-        assert!(
-            rest[at + 2..at + end]
-                .chars()
-                .all(|c| c.is_ascii_digit() || c == ';'),
-            "not a colour"
-        );
+        assert!(rest[at + 2..at + end].chars().all(|c| c.is_ascii_digit() || c == ';'), "not a colour");
         rest = &rest[at + end + 1..];
     }
     out + rest
@@ -55,39 +48,26 @@ fn verdicts() -> impl Strategy<Value = Verdict> {
                 cause.evidence.extend(more.into_iter().cycle().take(times));
             }
             let more = verdict.causes.clone();
-            verdict
-                .causes
-                .extend(more.into_iter().cycle().take(times * 7));
-            verdict.attempts.extend(
-                verdict
-                    .attempts
-                    .clone()
-                    .into_iter()
-                    .cycle()
-                    .take(times * 40),
-            );
+            verdict.causes.extend(more.into_iter().cycle().take(times * 7));
+            verdict.attempts.extend(verdict.attempts.clone().into_iter().cycle().take(times * 40));
             verdict
         }),
     ]
 }
 
 fn styles() -> impl Strategy<Value = Style> {
-    (0usize..140, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(width, full, color, ascii)| Style {
-            width,
-            full,
-            color,
-            ascii,
-        },
-    )
+    (0usize..140, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(width, full, color, ascii)| Style {
+        width,
+        full,
+        color,
+        ascii,
+    })
 }
 
 /// What a runner would act on: `::name`, with a name that no address could be.
 pub fn is_command(line: &str) -> bool {
     let name = line.trim_start().strip_prefix("::").unwrap_or_default();
-    name.chars()
-        .take_while(|c| c.is_ascii_alphabetic() || *c == '-')
-        .any(|c| !c.is_ascii_hexdigit() && c != '-')
+    name.chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').any(|c| !c.is_ascii_hexdigit() && c != '-')
 }
 
 /// Fences open and close in pairs: each opening one is closed by a run at least as long.

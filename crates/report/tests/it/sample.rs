@@ -3,13 +3,10 @@
 use crate::build::{at, attempt, cause, empty, evidence, key, ruled_out, starts, strings, why};
 use tminus_core::{
     verdict::{
-        Advice, AttemptSummary, Cause, Change, Coverage, Evidence, InputCoverage, Rollback,
-        RunnerUp, Supports, Verdict, Weight,
+        Advice, AttemptSummary, Cause, Change, Coverage, Evidence, InputCoverage, Rollback, RunnerUp, Supports,
+        Verdict, Weight,
     },
-    vocabulary::{
-        AttemptOutcome, CauseStatus, Certainty, ChangeKind, Domain, Layer, Outcome, Retry, Role,
-        Stage,
-    },
+    vocabulary::{AttemptOutcome, CauseStatus, Certainty, ChangeKind, Domain, Layer, Outcome, Retry, Role, Stage},
 };
 
 const DATABASE: &str = "database-path-2037Z/logs.json";
@@ -17,43 +14,22 @@ const MODULE: &str = "module-missing-0041Z/logs.json";
 
 /// Two epochs: a broken socket path, then a package that is not in the image and hides it.
 pub fn two_epochs() -> Verdict {
-    let mut attempts = starts(
-        1,
-        9,
-        "2025-09-15T21:28:03Z",
-        62,
-        56_000,
-        "lumen-backend-staging-00711-lvp",
-    );
+    let mut attempts = starts(1, 9, "2025-09-15T21:28:03Z", 62, 56_000, "lumen-backend-staging-00711-lvp");
     attempts[0].revision = Some("lumen-backend-staging-00709-abc".into());
     for a in &mut attempts {
-        (a.exit_code, a.phase, a.stage) =
-            (Some(3), Some("database".into()), Some(Stage::Dependencies));
+        (a.exit_code, a.phase, a.stage) = (Some(3), Some("database".into()), Some(Stage::Dependencies));
     }
     for n in 10..=12 {
         let start = at(&format!("2025-09-15T21:37:{:02}Z", n + 15));
-        attempts.push(AttemptSummary {
-            start: Some(start),
-            ..attempt(n, AttemptOutcome::CutOff)
-        });
+        attempts.push(AttemptSummary { start: Some(start), ..attempt(n, AttemptOutcome::CutOff) });
     }
-    let mut late = starts(
-        13,
-        15,
-        "2025-09-16T00:41:05Z",
-        7,
-        5_500,
-        "lumen-backend-staging-00734-qxv",
-    );
+    let mut late = starts(13, 15, "2025-09-16T00:41:05Z", 7, 5_500, "lumen-backend-staging-00734-qxv");
     for a in &mut late {
         (a.exit_code, a.stage) = (Some(3), Some(Stage::Import));
     }
     attempts.extend(late);
     let start = Some(at("2025-09-16T00:42:56Z"));
-    attempts.push(AttemptSummary {
-        start,
-        ..attempt(28, AttemptOutcome::CutOff)
-    });
+    attempts.push(AttemptSummary { start, ..attempt(28, AttemptOutcome::CutOff) });
     Verdict {
         service: Some("lumen-backend-staging".into()),
         environment: Some("staging".into()),
@@ -65,10 +41,7 @@ pub fn two_epochs() -> Verdict {
         }),
         advice: Advice {
             retry: Retry::Pointless,
-            rollback: Rollback {
-                to: None,
-                because: "no revision in these files was ever ready".into(),
-            },
+            rollback: Rollback { to: None, because: "no revision in these files was ever ready".into() },
             hold: "none".into(),
             do_not: strings(&[
                 "hold code deploys: the fix is one",
@@ -83,11 +56,7 @@ pub fn two_epochs() -> Verdict {
                 "the process ends in an import, nothing was dialled in 15 of 15 starts",
                 &["e7"],
             ),
-            ruled_out(
-                "\"timeout after 25.0s\"",
-                "10.1 to 10.3 s had elapsed",
-                &["e3"],
-            ),
+            ruled_out("\"timeout after 25.0s\"", "10.1 to 10.3 s had elapsed", &["e3"]),
         ],
         whys: vec![
             why(
@@ -119,9 +88,7 @@ pub fn two_epochs() -> Verdict {
             evidence: strings(&["e4"]),
             seen_in: Some((14, 14)),
         }],
-        needed: strings(&[
-            "the rows between 21:37 and 00:41: tminus why run:lumen-backend-staging --since 24h",
-        ]),
+        needed: strings(&["the rows between 21:37 and 00:41: tminus why run:lumen-backend-staging --since 24h"]),
         attempts,
         coverage: two_epochs_coverage(),
         ..empty(Outcome::Failed)
@@ -149,30 +116,13 @@ fn socket_path() -> Cause {
                 "connection to server on socket \"/cloudsql/lumen-staging:us-central1:staging-shared-postgres/.s.PGSQL.5432\" failed: server closed the connection unexpectedly",
                 Supports::Cause,
             ),
-            evidence(
-                "e3",
-                DATABASE,
-                140,
-                "Database initialization timeout after 25.0s",
-                Supports::Consequence,
-            ),
-            evidence(
-                "e4",
-                DATABASE,
-                3726,
-                "run.googleapis.com/vpc-access-egress: all-traffic",
-                Supports::Contributing,
-            ),
+            evidence("e3", DATABASE, 140, "Database initialization timeout after 25.0s", Supports::Consequence),
+            evidence("e4", DATABASE, 3726, "run.googleapis.com/vpc-access-egress: all-traffic", Supports::Contributing),
         ],
         contributing: strings(&["x1"]),
         remedy: "route egress so that the built-in Cloud SQL socket works".into(),
-        next: "gcloud run services update lumen-backend-staging --vpc-egress private-ranges-only"
-            .into(),
-        ..cause(
-            "c1",
-            "proxy_closed_handshake",
-            "/cloudsql/lumen-staging:us-central1:staging-shared-postgres",
-        )
+        next: "gcloud run services update lumen-backend-staging --vpc-egress private-ranges-only".into(),
+        ..cause("c1", "proxy_closed_handshake", "/cloudsql/lumen-staging:us-central1:staging-shared-postgres")
     }
 }
 
@@ -189,43 +139,15 @@ fn package() -> Cause {
                 "ModuleNotFoundError: No module named 'lumen_backend.app.services.monitoring'",
                 Supports::Cause,
             ),
-            evidence(
-                "e6",
-                MODULE,
-                457,
-                "Worker failed to boot.",
-                Supports::Consequence,
-            ),
-            evidence(
-                "e8",
-                MODULE,
-                435,
-                "Container called exit(3).",
-                Supports::End,
-            ),
-            evidence(
-                "e7",
-                MODULE,
-                2437,
-                "Database URL built for staging",
-                Supports::Excludes,
-            ),
+            evidence("e6", MODULE, 457, "Worker failed to boot.", Supports::Consequence),
+            evidence("e8", MODULE, 435, "Container called exit(3).", Supports::End),
+            evidence("e7", MODULE, 2437, "Database URL built for staging", Supports::Excludes),
         ],
         weights: vec![
-            Weight {
-                because: "root of the chain that ended 15 of 15 starts".into(),
-                log_odds: 2.5,
-            },
-            Weight {
-                because: "the server's own words".into(),
-                log_odds: 1.25,
-            },
+            Weight { because: "root of the chain that ended 15 of 15 starts".into(), log_odds: 2.5 },
+            Weight { because: "the server's own words".into(), log_odds: 1.25 },
         ],
-        ..cause(
-            "c2",
-            "missing_module",
-            "lumen_backend.app.services.monitoring",
-        )
+        ..cause("c2", "missing_module", "lumen_backend.app.services.monitoring")
     }
 }
 
@@ -281,20 +203,11 @@ pub fn proved() -> Verdict {
         causes: vec![one],
         advice: Advice {
             retry: Retry::Pointless,
-            rollback: Rollback {
-                to: Some("orders-00035".into()),
-                because: "it answered requests until 07:09".into(),
-            },
+            rollback: Rollback { to: Some("orders-00035".into()), because: "it answered requests until 07:09".into() },
             ..empty(Outcome::Failed).advice
         },
         attempts,
-        coverage: Coverage {
-            rows: 1204,
-            records: 1190,
-            span_s: 86.0,
-            covered_s: 86.0,
-            ..Coverage::default()
-        },
+        coverage: Coverage { rows: 1204, records: 1190, span_s: 86.0, covered_s: 86.0, ..Coverage::default() },
         ..empty(Outcome::Failed)
     }
 }
@@ -362,18 +275,9 @@ pub fn undetermined() -> Verdict {
             cause: key("connect_timeout"),
             would_flip: "a row that names an address that was dialled and did not answer".into(),
         }),
-        needed: strings(&[
-            "the standard error of one failed start, to its end",
-            "the start-up probe's settings",
-        ]),
+        needed: strings(&["the standard error of one failed start, to its end", "the start-up probe's settings"]),
         attempts,
-        coverage: Coverage {
-            rows: 96,
-            records: 96,
-            span_s: 200.0,
-            without_payload: 41,
-            ..Coverage::default()
-        },
+        coverage: Coverage { rows: 96, records: 96, span_s: 200.0, without_payload: 41, ..Coverage::default() },
         ..empty(Outcome::Undetermined)
     }
 }
@@ -386,12 +290,7 @@ pub fn ready() -> Verdict {
         service: Some("tides".into()),
         revision: Some("tides-3".into()),
         attempts,
-        coverage: Coverage {
-            rows: 30,
-            records: 30,
-            span_s: 4.2,
-            ..Coverage::default()
-        },
+        coverage: Coverage { rows: 30, records: 30, span_s: 4.2, ..Coverage::default() },
         ..empty(Outcome::Ready)
     }
 }
@@ -407,22 +306,12 @@ pub fn ready_after_failures() -> Verdict {
         status: CauseStatus::Resolved,
         current: false,
         attempts: vec![1, 2, 3],
-        evidence: vec![evidence(
-            "e1",
-            "tides.log",
-            12,
-            "FATAL:  the database system is starting up",
-            Supports::Cause,
-        )],
+        evidence: vec![evidence("e1", "tides.log", 12, "FATAL:  the database system is starting up", Supports::Cause)],
         remedy: "wait for the database".into(),
         next: "pg_isready -h db".into(),
         ..cause("c1", "db_starting_up", "db:5432")
     };
-    Verdict {
-        causes: vec![slow],
-        attempts,
-        ..ready()
-    }
+    Verdict { causes: vec![slow], attempts, ..ready() }
 }
 
 /// Rows, but no start in them.
@@ -443,12 +332,7 @@ pub fn no_starts() -> Verdict {
 /// An export that lost every message.
 pub fn no_payload() -> Verdict {
     Verdict {
-        coverage: Coverage {
-            rows: 5000,
-            records: 5000,
-            without_payload: 5000,
-            ..Coverage::default()
-        },
+        coverage: Coverage { rows: 5000, records: 5000, without_payload: 5000, ..Coverage::default() },
         ..empty(Outcome::Undetermined)
     }
 }
@@ -463,25 +347,12 @@ pub fn two_current() -> Verdict {
         confidence: 0.81,
         certainty: Certainty::Likely,
         attempts: vec![4, 5],
-        evidence: vec![evidence(
-            "e2",
-            "logs.ndjson",
-            1100,
-            "KeyError: 'STRIPE_KEY'",
-            Supports::Cause,
-        )],
+        evidence: vec![evidence("e2", "logs.ndjson", 1100, "KeyError: 'STRIPE_KEY'", Supports::Cause)],
         remedy: "set the variable".into(),
         next: "gcloud run services describe orders --format json".into(),
         ..cause("c2", "missing_env", "STRIPE_KEY")
     };
-    verdict.attempts.extend(starts(
-        4,
-        2,
-        "2026-03-02T07:10:05Z",
-        40,
-        2_000,
-        "orders-00036",
-    ));
+    verdict.attempts.extend(starts(4, 2, "2026-03-02T07:10:05Z", 40, 2_000, "orders-00036"));
     verdict.attempts.sort_by_key(|a| a.start);
     verdict.causes.push(variable);
     verdict
@@ -516,10 +387,7 @@ pub fn saying(text: &str) -> Verdict {
     }
     verdict.advice.do_not = vec![say(), say()];
     verdict.advice.hold = say();
-    verdict.advice.rollback = Rollback {
-        to: Some(say()),
-        because: say(),
-    };
+    verdict.advice.rollback = Rollback { to: Some(say()), because: say() };
     for item in &mut verdict.ruled_out {
         (item.cause, item.why) = (say(), say());
     }

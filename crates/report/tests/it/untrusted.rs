@@ -19,22 +19,12 @@ const HOSTILE: &[&str] = &[
 fn everything(text: &str) -> Vec<(&'static str, String)> {
     let verdict = sample::saying(text);
     let words = Words::default();
-    let full = Style {
-        full: true,
-        ..Style::default()
-    };
-    let lines = MarkdownOptions {
-        evidence: EvidenceAs::Lines,
-        issue: Some("#1"),
-        ..Default::default()
-    };
+    let full = Style { full: true, ..Style::default() };
+    let lines = MarkdownOptions { evidence: EvidenceAs::Lines, issue: Some("#1"), ..Default::default() };
     vec![
         ("terminal", terminal(&verdict, &words, &Style::default())),
         ("terminal, full", terminal(&verdict, &words, &full)),
-        (
-            "markdown",
-            markdown(&verdict, &words, &MarkdownOptions::default()),
-        ),
+        ("markdown", markdown(&verdict, &words, &MarkdownOptions::default())),
         ("markdown, lines", markdown(&verdict, &words, &lines)),
         ("github", github(&verdict, &words)),
         ("json", json(&verdict)),
@@ -45,11 +35,8 @@ fn everything(text: &str) -> Vec<(&'static str, String)> {
 fn nothing_steers_a_terminal() {
     for text in HOSTILE {
         for (name, out) in everything(text) {
-            let steering = |c: char| {
-                (c.is_control() && c != '\n')
-                    || ('\u{2028}'..='\u{202e}').contains(&c)
-                    || c == '\u{2066}'
-            };
+            let steering =
+                |c: char| (c.is_control() && c != '\n') || ('\u{2028}'..='\u{202e}').contains(&c) || c == '\u{2066}';
             assert!(!out.contains(steering), "{name} of {text:?}:\n{out:?}");
         }
     }
@@ -63,10 +50,7 @@ fn nothing_is_a_workflow_command_but_our_own() {
                 let ours = line.starts_with("::error file=") || line.starts_with("::warning file=");
                 assert!(name == "github" && ours, "{name} of {text:?}: {line}");
             }
-            assert!(
-                name == "github" || !out.contains("##["),
-                "{name} of {text:?}:\n{out}"
-            );
+            assert!(name == "github" || !out.contains("##["), "{name} of {text:?}:\n{out}");
         }
     }
 }
@@ -77,10 +61,7 @@ fn properties_of_annotations_are_ours() {
         for line in github(&sample::saying(text), &Words::default()).lines() {
             let command = line.split("::").nth(1).expect("a command");
             let (_, properties) = command.split_once(' ').expect("properties");
-            let names: Vec<&str> = properties
-                .split(',')
-                .filter_map(|p| p.split('=').next())
-                .collect();
+            let names: Vec<&str> = properties.split(',').filter_map(|p| p.split('=').next()).collect();
             assert_eq!(names, ["file", "line", "title"], "{line}");
         }
     }
@@ -89,24 +70,10 @@ fn properties_of_annotations_are_ours() {
 #[test]
 fn nothing_is_markup_in_markdown() {
     for text in HOSTILE {
-        for (name, out) in everything(text)
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("markdown"))
-        {
+        for (name, out) in everything(text).into_iter().filter(|(name, _)| name.starts_with("markdown")) {
             let prose = without_code(&out);
-            for markup in [
-                "<img",
-                "<script",
-                "@octocat",
-                "@everyone",
-                "](http",
-                "\n# owned",
-                "\n|  a",
-            ] {
-                assert!(
-                    !prose.contains(markup),
-                    "{markup} in {name} of {text:?}:\n{prose}"
-                );
+            for markup in ["<img", "<script", "@octocat", "@everyone", "](http", "\n# owned", "\n|  a"] {
+                assert!(!prose.contains(markup), "{markup} in {name} of {text:?}:\n{prose}");
             }
         }
     }
