@@ -23,6 +23,7 @@ pub const EVIDENCE_TEXT_MAX: usize = 600;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// Always [`SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: String,
     /// What produced it.
     pub tool: Tool,
