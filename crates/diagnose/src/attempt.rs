@@ -6,6 +6,7 @@ use crate::collect::Fnv;
 use crate::item::Item;
 use crate::lane::LaneKey;
 use crate::order::Row;
+use crate::wording::{denies, is_dump, speaks_of_stopping};
 use tminus_core::Timestamp;
 use tminus_core::event::{
     AttemptId, Event, EventKind, Failure, FailureLink, LineRole, LogRef, Match, Notice, Origin, RuleHit, VERSION,
@@ -189,6 +190,13 @@ impl Reader<'_> {
             () if item.is(Mark::Stopping) && item.chain.is_none() && rules.is_empty() => {
                 return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
             }
+            () if item
+                .chain
+                .as_ref()
+                .is_some_and(|chain| chain.language == Language::Go && chain.root().whole.is_empty()) =>
+            {
+                LineRole::Consequence
+            }
             () if failing => LineRole::Candidate,
             () if speaks_of_stopping(chain::message_of(&item.text)) => {
                 return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
@@ -352,9 +360,16 @@ impl Reader<'_> {
 
     /// The place of byte `offset` of an item.
     fn at(&self, item: &Item, offset: usize) -> LogRef {
-        let record = &self.rows[item.row_at(offset)].record;
+        let (start, row) = item.piece_at(offset);
+        let record = &self.rows[row].record;
+        let nth =
+            item.text.as_bytes()[start..offset.clamp(start, item.text.len())].iter().filter(|b| **b == b'\n').count();
         let line = item.line_at(offset).trim();
-        LogRef { source: record.source, line: record.line, text: self.redactor.clean(cut(line, LINE_MAX)).into_owned() }
+        LogRef {
+            source: record.source,
+            line: record.physical_line(nth),
+            text: self.redactor.clean(cut(line, LINE_MAX)).into_owned(),
+        }
     }
 
     /// The place of byte `offset` of an item, with the lines that follow it in the same message: a
@@ -525,105 +540,6 @@ fn signal_name(text: &str) -> String {
         other => other,
     };
     if by_number.starts_with("SIG") { by_number.to_owned() } else { format!("SIG{by_number}") }
-}
-
-/// Words with which programs of every kind take leave. Unlike words of noise they are few and mean
-/// one thing; they only say that an ordinary line is no progress.
-const LEAVING: &[&str] = &[
-    "shutting down",
-    "shutdown",
-    "shut down",
-    "closing",
-    "closed",
-    "stopping",
-    "stopped",
-    "exiting",
-    "exited",
-    "exit ",
-    "cleanup",
-    "cleaning up",
-    "terminating",
-    "terminated",
-    "aborting",
-    "aborted",
-    "bye",
-    "giving up",
-    "gave up",
-    "will exit",
-    "disconnecting",
-    "disconnected",
-    "finished server process",
-    "waiting for connections to close",
-    "draining",
-    "rolling back",
-];
-
-/// Words that deny: every language of failure has them, and a line of progress has none.
-fn denies(message: &str) -> bool {
-    let words = cut(message, 400).to_ascii_lowercase();
-    words.split(|c: char| !c.is_ascii_alphanumeric() && c != '\'').any(|word| {
-        matches!(
-            word,
-            "not"
-                | "no"
-                | "cannot"
-                | "can't"
-                | "couldn't"
-                | "doesn't"
-                | "isn't"
-                | "unable"
-                | "failed"
-                | "fails"
-                | "failure"
-                | "error"
-                | "invalid"
-                | "missing"
-                | "denied"
-                | "refused"
-                | "rejected"
-                | "unknown"
-                | "unsupported"
-                | "unexpected"
-                | "required"
-                | "must"
-                | "expected"
-                | "illegal"
-                | "wrong"
-                | "undefined"
-                | "null"
-                | "nil"
-                | "exceeded"
-                | "absent"
-                | "empty"
-                | "bad"
-                | "corrupt"
-                | "expired"
-                | "unreachable"
-                | "unavailable"
-                | "conflict"
-                | "mismatch"
-                | "already"
-                | "never"
-                | "nowhere"
-        )
-    })
-}
-
-/// A row of a crash dump: native frames, registers, rules. No sign of life.
-fn is_dump(text: &str) -> bool {
-    let text = text.trim();
-    let numbered = text.split_once(": 0x").is_some_and(|(n, _)| n.trim().chars().all(|c| c.is_ascii_digit()));
-    text.is_empty()
-        || numbered
-        || text.starts_with("0x")
-        || text.starts_with("-----")
-        || text.starts_with("<---")
-        || text.starts_with("#0")
-}
-
-fn speaks_of_stopping(message: &str) -> bool {
-    let head = cut(message, 200).to_ascii_lowercase();
-    LEAVING.iter().any(|word| head.contains(word)) || head.ends_with("exit")
 }
 
 /// At most `max` bytes of `text`, cut at a character.

@@ -1,6 +1,7 @@
 //! The way from records to a verdict, step by step.
 
 use crate::attempt::{Attempt, Reader};
+use crate::bystander;
 use crate::catalogue::Catalogue;
 use crate::changes::{self, Seen};
 use crate::collect::{Collector, DEFAULT_BUDGET};
@@ -84,9 +85,10 @@ impl<'c> Diagnosis<'c> {
         let records = self.collector.take();
         let exits = self.options.exits.clone();
         let ordered = order::order(records, self.collector.inputs.len(), exits.as_ref());
-        let lanes = lane::lanes(&ordered.rows);
+        let mut lanes = lane::lanes(&ordered.rows);
         self.forget_foreign_revisions(&lanes.lanes);
-        let items: Vec<Vec<Item>> = lanes.lanes.iter().map(|lane| self.items(&ordered.rows, lane)).collect();
+        let mut items: Vec<Vec<Item>> = lanes.lanes.iter().map(|lane| self.items(&ordered.rows, lane)).collect();
+        bystander::leave_request_logs_out(&mut lanes.lanes, &mut items, &ordered.rows);
         let reader = Reader { rows: &ordered.rows, catalogue: self.catalogue, redactor: &self.redactor };
         let target = self.target(&lanes.lanes, &items, &reader);
         let (mut attempts, others) = self.attempts(&lanes.lanes, &items, &target, &reader);
@@ -143,9 +145,13 @@ impl<'c> Diagnosis<'c> {
         let mut own: Vec<Attempt> = Vec::new();
         let mut others = Vec::new();
         let mut by_exit: BTreeMap<usize, usize> = BTreeMap::new();
+        let is_target = |lane: &Lane| target.as_ref().is_none_or(|unit| *unit == Unit::of(&lane.key));
+        let (own_lanes, own_items): (Vec<&Lane>, Vec<&[Item]>) =
+            lanes.iter().zip(items).filter(|(lane, _)| is_target(lane)).map(|(l, i)| (l, i.as_slice())).unzip();
+        let standing_by = bystander::instances(&own_lanes, &own_items, exits);
         for (lane, items) in lanes.iter().zip(items) {
-            let is_target = target.as_ref().is_none_or(|unit| *unit == Unit::of(&lane.key));
-            let exits = exits.filter(|_| is_target);
+            let is_target = is_target(lane);
+            let exits = exits.filter(|_| is_target && !standing_by.contains(&lane.key));
             for cut in split::split(items, exits, &lane.key) {
                 let row = cut.exit.and_then(|index| exits?.attempts.get(index));
                 let attempt = reader.attempt(&lane.key, row, &items[cut.items]);

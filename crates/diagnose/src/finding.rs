@@ -107,6 +107,15 @@ impl Finding {
         }
     }
 
+    /// Puts a citation of the cause before all others; those become its consequences.
+    pub fn lead_with(&mut self, cited: Cited) {
+        self.citations.retain(|citation| !same_place(&citation.cited, &cited));
+        for citation in &mut self.citations {
+            citation.supports = Supports::Consequence;
+        }
+        self.citations.insert(0, Citation { cited, supports: Supports::Cause });
+    }
+
     /// Sum of the terms.
     pub fn score(&self) -> f64 {
         self.weights.iter().map(|w| w.log_odds).sum()

@@ -39,10 +39,10 @@ impl Item<'_> {
         self.pieces[0].1
     }
 
-    /// Index of the row that holds byte `offset` of the text.
-    pub fn row_at(&self, offset: usize) -> usize {
+    /// Where the row that holds byte `offset` of the text begins in it, and the row's index.
+    pub fn piece_at(&self, offset: usize) -> (usize, usize) {
         let after = self.pieces.partition_point(|(start, _)| *start <= offset);
-        self.pieces[after.saturating_sub(1)].1
+        self.pieces[after.saturating_sub(1)]
     }
 
     /// The line of the text around byte `offset`.
@@ -127,7 +127,7 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
         let mut group: Vec<usize> = owner[block.range.clone()].to_vec();
         group.dedup();
         if let Some(before) = groups.last_mut()
-            && reports_settings(rows, before)
+            && (is_report(rows, before, group[0]) || tells_cause(rows, before, group[0]))
         {
             before.extend(group);
             continue;
@@ -143,10 +143,37 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
     groups
 }
 
-/// Redis tells what is wrong with its settings in a report of four plain rows.
-fn reports_settings(rows: &[Row], group: &[usize]) -> bool {
-    const HEAD: &str = "*** FATAL CONFIG FILE ERROR";
-    group.len() < 4 && group.first().is_some_and(|&row| rows[row].record.text.starts_with(HEAD))
+/// Reports of several plain rows that programs write in one go: how the first row begins, how many
+/// rows there are at most, and how the second one begins (empty: in any way).
+const REPORTS: &[(&str, usize, &str)] = &[
+    ("*** FATAL CONFIG FILE ERROR", 4, ""),
+    ("Picked up JAVA_TOOL_OPTIONS", 2, "Unrecognized "),
+    ("Picked up JAVA_TOOL_OPTIONS", 2, "Invalid "),
+    ("Picked up JAVA_TOOL_OPTIONS", 2, "Error"),
+    ("Picked up _JAVA_OPTIONS", 2, "Unrecognized "),
+    ("NOTE: Picked up JDK_JAVA_OPTIONS", 2, "Unrecognized "),
+];
+
+/// Does `next` go on with the report that `group` began?
+fn is_report(rows: &[Row], group: &[usize], next: usize) -> bool {
+    let text = |row: usize| rows[row].record.text.as_str();
+    REPORTS.iter().any(|(head, most, second)| {
+        group.len() < *most && text(group[0]).starts_with(head) && (group.len() > 1 || text(next).starts_with(second))
+    })
+}
+
+/// `  caused by: ...` in a row of its own: loggers that print each error of a chain as an entry.
+fn tells_cause(rows: &[Row], group: &[usize], next: usize) -> bool {
+    let message = chain::message_of(&rows[next].record.text).trim_start();
+    let caused = message.get(..10).is_some_and(|head| head.eq_ignore_ascii_case("caused by:"));
+    let (before, after) = (group.last().map(|&row| &rows[row]), &rows[next]);
+    let soon = before.is_some_and(|before| match (before.at, after.at) {
+        (Some(before), Some(after)) => after.as_millisecond() - before.as_millisecond() <= 100,
+        _ => true,
+    });
+    caused
+        && soon
+        && before.is_some_and(|before| before.record.severity >= after.record.severity.min(Some(Severity::Error)))
 }
 
 fn item<'r>(rows: &'r [Row], group: &[usize], stream: Stream, catalogue: &Catalogue) -> Item<'r> {

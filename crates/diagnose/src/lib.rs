@@ -16,6 +16,7 @@
 pub mod address;
 pub mod advice;
 pub mod attempt;
+pub mod bystander;
 pub mod calibrate;
 pub mod catalogue;
 pub mod chain;
@@ -36,6 +37,7 @@ pub mod target;
 pub mod verdict;
 pub mod weigh;
 pub mod whys;
+pub mod wording;
 
 mod diagnosis;
 

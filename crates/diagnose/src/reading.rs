@@ -2,6 +2,7 @@
 //! which line the program went on.
 
 use crate::attempt::Attempt;
+use crate::wording::speaks_of_warning;
 use tminus_core::event::{EventKind, LineRole, LogRef, Match, Notice};
 use tminus_core::vocabulary::{AttemptOutcome, Severity, Stage};
 
@@ -26,6 +27,10 @@ pub struct Reading<'a> {
     /// The platform's notices.
     pub notices: Vec<(Notice, Option<&'a LogRef>)>,
 }
+
+/// Most lines, and the longest time after a failure, that still belong to its words.
+const BREATH_LINES: u64 = 4;
+const BREATH_MS: i64 = 100;
 
 /// How a process ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +63,10 @@ impl End<'_> {
 pub fn read(attempt: &Attempt) -> Reading<'_> {
     let end = end(attempt);
     let rounds = rounds(attempt);
-    let progress_after = progress_after(attempt, &rounds);
+    let mut progress_after = progress_after(attempt, &rounds);
+    if end.code.is_some_and(|code| code != 0 && code < 128) && !end.alive {
+        forgive_tail(attempt, &rounds, &mut progress_after);
+    }
     let terminals = terminals(attempt, &rounds, end.alive);
     let stage = stage(attempt);
     let mut notices = Vec::new();
@@ -169,6 +177,32 @@ fn progress_after(attempt: &Attempt, rounds: &[usize]) -> Vec<u64> {
         };
     }
     after
+}
+
+/// A process that ended itself with an error said its failure and then at most a few words in the
+/// same breath (a hint, a summary): those are no progress. Without times a single line is forgiven.
+fn forgive_tail(attempt: &Attempt, rounds: &[usize], progress_after: &mut [u64]) {
+    let Some(last) = attempt.events.iter().rposition(|e| matched(&e.kind).is_some_and(is_failure)) else { return };
+    let grave = matched(&attempt.events[last].kind).is_some_and(|m| {
+        m.failure.is_some() || m.severity.map_or(!speaks_of_warning(&m.says), |s| s >= Severity::Error)
+    });
+    let failed_at = attempt.events[last].at;
+    let tail = &attempt.events[last + 1..];
+    let output = |event: &&tminus_core::event::Event| matches!(event.kind, EventKind::ChildOutput { .. });
+    let went_on = |event: &tminus_core::event::Event| matches!(event.kind, EventKind::ChildNotified { stage, .. } if stage > Stage::Process);
+    let lines = progress_after[last];
+    let at_once = tail.iter().filter(output).all(|event| match (failed_at, event.at) {
+        (Some(failed), Some(said)) => said.as_millisecond() - failed.as_millisecond() <= BREATH_MS,
+        _ => lines <= 1,
+    });
+    if !grave || lines == 0 || lines > BREATH_LINES || !at_once || tail.iter().any(went_on) {
+        return;
+    }
+    for (index, after) in progress_after.iter_mut().enumerate().take(last + 1) {
+        if rounds[index] == rounds[last] {
+            *after = after.saturating_sub(lines);
+        }
+    }
 }
 
 /// A failure of the program itself.

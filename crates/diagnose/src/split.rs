@@ -15,7 +15,7 @@ use tminus_core::record::Stream;
 
 /// An attempt may write before the exits file says that it started, and after it says that it ended
 /// (formats.md).
-const SLACK_MS: i64 = 2_000;
+pub const SLACK_MS: i64 = 2_000;
 /// A silence that can separate two attempts when nothing better is known, milliseconds.
 const GAP_MS: i64 = 300;
 

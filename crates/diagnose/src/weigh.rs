@@ -8,11 +8,14 @@
 
 use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::{End, Reading};
+use crate::wording::{first_line, gives_up, is_vague, language_error, names, says_connected, speaks_of_time};
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
-use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity};
+use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity, Stage};
 
+/// How many events before the end the retried failure can stand.
+const GAVE_UP_REACH: usize = 6;
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
 
@@ -99,6 +102,7 @@ pub fn weigh(reading: &Reading, facts: &Facts, catalogue: &Catalogue) -> Vec<Can
     link_to_terminal(&mut candidates, reading, catalogue);
     outer_explains_inner(&mut candidates, reading, catalogue);
     for candidate in &mut candidates {
+        used_before(candidate, reading);
         course(candidate, reading);
         explains_end(candidate, reading);
     }
@@ -275,14 +279,6 @@ fn consequence_of_waiting(key: &str) -> bool {
     matches!(key, "pool_exhausted" | "startup_exception" | "startup_hang" | "query_wait_timeout" | "deadline_too_short")
 }
 
-/// "timed out" and its like: that a limit fired, not why nothing came.
-fn speaks_of_time(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    ["timeout", "timed out", "deadline exceeded", "not ready after", "incomplete after", "did not respond within"]
-        .iter()
-        .any(|w| message.contains(w))
-}
-
 /// A failure that the catalogue has no words for: the program's own start-up code raised.
 fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
     let mut candidate = Candidate::new("startup_exception".parse().ok()?, index, &matched.at);
@@ -341,92 +337,6 @@ fn waited(candidate: &mut Candidate, failure: &Failure) {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").trim()
-}
-
-/// Does a message only say that something failed?
-fn is_vague(message: &str) -> bool {
-    let head = first_line(message).to_ascii_lowercase();
-    let told = head
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.len() > 3)
-        .filter(|word| {
-            !matches!(
-                *word,
-                "failed"
-                    | "failure"
-                    | "error"
-                    | "fatal"
-                    | "startup"
-                    | "start"
-                    | "started"
-                    | "starting"
-                    | "exiting"
-                    | "exit"
-                    | "application"
-                    | "service"
-                    | "server"
-                    | "boot"
-                    | "could"
-                    | "cannot"
-                    | "with"
-                    | "code"
-                    | "status"
-                    | "initialization"
-                    | "initialize"
-                    | "process"
-                    | "main"
-                    | "aborting"
-                    | "unable"
-                    | "during"
-                    | "critical"
-                    | "panic"
-                    | "unexpected"
-                    | "occurred"
-                    | "while"
-            )
-        })
-        .count();
-    told < 2
-}
-
-/// Exceptions of the languages themselves: the program's own code is wrong, or what it was given.
-fn language_error(type_name: &str) -> bool {
-    let last = type_name.rsplit(['.', ':']).next().unwrap_or(type_name);
-    matches!(
-        last,
-        "KeyError"
-            | "IndexError"
-            | "TypeError"
-            | "AttributeError"
-            | "NameError"
-            | "ValueError"
-            | "ZeroDivisionError"
-            | "AssertionError"
-            | "UnboundLocalError"
-            | "NotImplementedError"
-            | "RecursionError"
-            | "RangeError"
-            | "ReferenceError"
-            | "NullPointerException"
-            | "IllegalArgumentException"
-            | "IllegalStateException"
-            | "IndexOutOfBoundsException"
-            | "ArrayIndexOutOfBoundsException"
-            | "ClassCastException"
-            | "NumberFormatException"
-            | "ArithmeticException"
-            | "UnsupportedOperationException"
-            | "NoMethodError"
-            | "ArgumentError"
-            | "ArgumentException"
-            | "NullReferenceException"
-            | "InvalidOperationException"
-            | "panic"
-    )
-}
-
 fn culprit_of(link: &FailureLink) -> String {
     let message = first_line(&link.message);
     let what = match (link.type_name.as_str(), message) {
@@ -450,7 +360,9 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
     // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
     let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
     let vague = open && end.failure.is_none() && (is_vague(&end.says) || speaks_of_time(first_line(&end.says)));
+    let gave_up = open && end.failure.as_ref().and_then(informative_link).is_some_and(|(_, l)| gives_up(&l.type_name));
     let mut explained = false;
+    let mut consequences: Vec<CauseKey> = Vec::new();
     for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some() && !c.mechanism) {
         let component = candidate.component.clone();
         if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
@@ -460,9 +372,20 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
                 2.4,
             );
         }
+        if gave_up && !candidate.linked && terminal.saturating_sub(candidate.event) <= GAVE_UP_REACH {
+            candidate.linked = true;
+            candidate.add("what was retried until the program gave up", 1.8);
+        }
         if vague && !candidate.linked && stands_right_before(candidate, terminal, reading) {
             candidate.linked = true;
             candidate.add("stands right before an end that does not say why", 1.6);
+        }
+        if open
+            && !candidate.linked
+            && let Some(word) = shared_thread(candidate.event, terminal, reading)
+        {
+            candidate.linked = true;
+            candidate.add(format!("the lines from it to the end all speak of {word}"), 1.8);
         }
         explained |= candidate.linked && open;
         let entry = catalogue.cause(&candidate.key);
@@ -477,6 +400,9 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         {
             candidate.linked = true;
             candidate.add("explains the failure that ended the attempt", 1.2);
+            if used_up {
+                consequences.extend(entry.into_iter().flat_map(|e| e.explains.iter().cloned()));
+            }
         }
         if own.contains(&candidate.key) {
             candidate.linked = true;
@@ -484,6 +410,9 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         } else if candidate.culprit.as_deref().is_some_and(|c| c.len() >= 5 && end.says.contains(c)) {
             candidate.add("the failure that ended the attempt names the same culprit", 1.2);
         }
+    }
+    for candidate in candidates.iter_mut().filter(|c| c.event == terminal && consequences.contains(&c.key)) {
+        candidate.add("something was used up before it, which makes this fail too", -1.5);
     }
     if explained {
         for candidate in candidates.iter_mut().filter(|c| c.event == terminal && c.pattern.is_none()) {
@@ -546,6 +475,24 @@ fn outer_explains_inner(candidates: &mut [Candidate], reading: &Reading, catalog
     }
 }
 
+/// Failures that follow one another and speak of the same file, host or object tell one story: the
+/// name that leads from the failure at `from` to the one at `terminal`, when nothing else happened
+/// between them.
+fn shared_thread(from: usize, terminal: usize, reading: &Reading) -> Option<String> {
+    let mut known = names(&reading.matched(terminal)?.says);
+    let mut shared = None;
+    for index in (from..terminal).rev() {
+        let said = names(&reading.matched(index)?.says);
+        shared = said.iter().find(|name| known.contains(*name)).cloned();
+        if shared.is_some() {
+            known.extend(said);
+        } else if index == from {
+            return None;
+        }
+    }
+    shared
+}
+
 /// Is there nothing but failures without words of their own between a candidate and the end?
 fn stands_right_before(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
     candidate.event < terminal
@@ -573,6 +520,20 @@ fn embeds(matched: &Match, candidate: &Candidate) -> bool {
     words.len() >= 12 && matched.says.contains(words)
 }
 
+/// A pool that gives no connection is used up only where connecting had worked before; without that
+/// its peer may be the one that does not answer.
+fn used_before(candidate: &mut Candidate, reading: &Reading) {
+    if candidate.key.as_str() != "pool_exhausted" {
+        return;
+    }
+    let connected = reading.attempt.events[..candidate.event].iter().any(|event| {
+        matches!(&event.kind, EventKind::ChildNotified { stage: Stage::Dependencies, status, .. } if says_connected(status))
+    });
+    if connected {
+        candidate.add("the program had connected before", 1.8);
+    }
+}
+
 /// Where in the course of the attempt it stands.
 fn course(candidate: &mut Candidate, reading: &Reading) {
     let after =
@@ -586,9 +547,12 @@ fn course(candidate: &mut Candidate, reading: &Reading) {
         _ if candidate.linked => candidate.add("the program went on, and ended waiting for the same", 0.4),
         n => candidate.add(format!("the program went on after it ({n} lines)"), -1.2 - 0.25 * (n.min(8) as f64)),
     }
-    let Some(ready) = reading.attempt.events.iter().rposition(|e| {
-        matches!(e.kind, EventKind::ChildNotified { stage, .. } if stage >= tminus_core::vocabulary::Stage::Listening)
-    }) else {
+    let Some(ready) = reading
+        .attempt
+        .events
+        .iter()
+        .rposition(|e| matches!(e.kind, EventKind::ChildNotified { stage, .. } if stage >= Stage::Listening))
+    else {
         return;
     };
     if candidate.event < ready {
@@ -608,7 +572,11 @@ fn explains_end(candidate: &mut Candidate, reading: &Reading) {
     }
     let by_kill =
         matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
-    if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
+    let said_so = (candidate.event..reading.attempt.events.len())
+        .any(|index| reading.matched(index).is_some_and(|m| m.role == LineRole::Wrapper));
+    if end.killed() && said_so && !by_kill {
+        candidate.add("the program said that it failed before it was ended from outside", 0.8);
+    } else if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
         candidate.add("a program does not kill itself: the signal came from outside", -4.0);
     }
     if end.alive {

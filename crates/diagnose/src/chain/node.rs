@@ -121,6 +121,9 @@ impl Grow for Joiner {
         if text.starts_with("Node.js v") {
             return self.join(State::Done);
         }
+        if is_cause(row) && self.state == State::Calls {
+            return self.join(State::Title);
+        }
         if text.starts_with("Emitted 'error' event ") || text.starts_with("(Use `node --trace-") {
             return self.join(State::Calls);
         }
@@ -175,6 +178,11 @@ impl Joiner {
     }
 }
 
+/// `caused by: Error: ...` behind the calls: how pino's serializer and VError print a cause.
+fn is_cause(row: &Row) -> bool {
+    row.indent() == 0 && row.trimmed.get(..11).is_some_and(|head| head.eq_ignore_ascii_case("caused by: "))
+}
+
 /// A warning or `console.trace` shows calls, but nothing failed.
 fn is_notice(text: &str) -> bool {
     let warning = text.starts_with("(node:") && text.contains("Warning: ") && !text.contains("RejectionWarning: ");
@@ -220,6 +228,9 @@ impl Reader {
             self.in_message &= text.is_empty();
         } else if is_call(text) && row.indent() > 0 {
             self.call(at, row);
+        } else if is_cause(row) && !self.links.is_empty() {
+            let cause = text.split_once(": ").map_or(text, |(_, cause)| cause);
+            self.push(at, row, cause, Some((self.links.len() - 1, Relation::CausedBy)));
         } else if self.in_excerpt {
             self.excerpt(at, row);
         } else if self.in_message {

@@ -256,6 +256,13 @@ fn calls(rows: &[Row], link: &mut Link) {
     }
 }
 
+/// Does a call name a type of a crate outside of the standard library, or only such types?
+fn of_library(function: &str) -> bool {
+    let names = function.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | ':')));
+    let standard = ["std::", "core::", "alloc::", "__rustc", "rust_"];
+    names.skip(1).any(|name| name.contains("::") && !name.starts_with(':') && !starts_with_any(name, &standard))
+}
+
 fn place(function: &str, file: &str) -> Place {
     let runtime = [
         "std::",
@@ -271,6 +278,10 @@ fn place(function: &str, file: &str) -> Place {
         "main",
         "__rustc",
     ];
+    // `unwrap<redis::Connection, redis::RedisError>`: the standard library's code, a library's types.
+    if function.contains('<') && file.starts_with("/rustc/") && of_library(function) {
+        return Place::ThirdParty;
+    }
     if file.starts_with("/rustc/")
         || file.contains("/rustlib/")
         || starts_with_any(function, &runtime) && function != "main::main"

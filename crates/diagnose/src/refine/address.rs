@@ -1,7 +1,7 @@
 //! Refinements about where the program connects to.
 
 use super::Context;
-use crate::address::{host_of, port_after};
+use crate::address::{host_of, host_ports, port_after};
 use crate::finding::{Cited, Finding};
 use tminus_core::verdict::Supports;
 use tminus_core::vocabulary::{Domain, Layer};
@@ -147,8 +147,7 @@ pub fn behind_pooler(finding: &mut Option<Finding>, context: &Context) {
             || (c.says.contains("connect failed") && c.says.contains("closing because"))
     });
     let Some(companion) = told else { return };
-    let target =
-        crate::address::host_ports(&companion.says).into_iter().last().map(|(host, port)| format!("{host}:{port}"));
+    let target = host_ports(&companion.says).into_iter().last().map(|(host, port)| format!("{host}:{port}"));
     finding.becomes(
         "db_down_behind_pooler",
         target,
@@ -424,4 +423,26 @@ fn evidence_text(finding: &Finding) -> String {
         }
     }
     text
+}
+
+/// The whole address that could not be bound, where the words give more than its port.
+pub fn bound_address(finding: &mut Option<Finding>, _: &Context) {
+    let Some(finding) = finding else { return };
+    if !matches!(finding.key.as_str(), "port_in_use" | "permission_denied") {
+        return;
+    }
+    let digits = finding.culprit.trim_start_matches("port ").trim_start_matches(':');
+    let Ok(port) = digits.parse::<u16>() else { return };
+    let text = evidence_text(finding);
+    // `('0.0.0.0', 8090)` as Python prints an address.
+    let tuple = || {
+        let before = text.split(&format!("', {port})")).next().filter(|before| before.len() < text.len())?;
+        Some(before.rsplit('\'').next()?.to_owned())
+    };
+    let said = host_ports(&text).into_iter().find(|(_, p)| *p == port).map(|(host, _)| host.to_owned());
+    if let Some(host) = said.or_else(tuple).filter(|host| !host.is_empty()) {
+        finding.culprit = format!("{host}:{port}");
+    } else if text.contains(&format!(" :{port}")) {
+        finding.culprit = format!(":{port}");
+    }
 }

@@ -5,6 +5,32 @@ use crate::finding::{Cited, Finding};
 use tminus_core::event::{EventKind, Notice};
 use tminus_core::verdict::Supports;
 
+/// Few descriptors that a process may have at all: below this a shortage needs no leak.
+const FEW_DESCRIPTORS: u64 = 256;
+
+/// A shortage of file descriptors makes names, connections and files fail: where the known limit is
+/// tiny and the program spoke of the shortage, the limit is the cause of what failed later.
+pub fn descriptors_used_up(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let few =
+        context.facts.at("limits.nofile").and_then(|v| v.parse::<u64>().ok()).is_some_and(|n| n <= FEW_DESCRIPTORS);
+    let Some(told) = context.candidates.iter().find(|c| c.key.as_str() == "fd_limit").filter(|_| few) else { return };
+    if finding.key.as_str() == "fd_limit" {
+        return;
+    }
+    finding.becomes(
+        "fd_limit",
+        Some("limits.nofile".to_owned()),
+        "the limit of open files is tiny and was reached",
+        0.5,
+        context.catalogue,
+    );
+    finding.lead_with(Cited::Log(told.at.clone(), None));
+    if let Some(cited) = context.fact("limits.nofile") {
+        finding.cite(cited, Supports::Cause);
+    }
+}
+
 /// Killed for lack of memory: the platform's word, or a kill under a known limit.
 pub fn killed_for_memory(finding: &mut Option<Finding>, context: &Context) {
     if finding.as_ref().is_some_and(|f| f.key.as_str() == "out_of_memory" || f.confidence() >= 0.8) {

@@ -6,6 +6,7 @@
 
 mod address;
 mod ending;
+mod owner;
 mod values;
 
 use crate::catalogue::Catalogue;
@@ -83,15 +84,19 @@ const REFINEMENTS: &[Refinement] = &[
     values::whitespace,
     values::variable_of_value,
     values::named_place,
+    address::bound_address,
     values::own_port,
     values::named_variable,
     values::known_latency,
     values::other_architecture,
     values::expected_mount,
     values::skewed_clock,
+    ending::descriptors_used_up,
     ending::killed_for_memory,
     ending::killed_by_probe,
     ending::never_ready,
+    owner::of_setting,
+    owner::of_executable,
 ];
 
 /// Runs every refinement over the finding of an attempt.

@@ -1,0 +1,23 @@
+//! Refinements of whose move it is: one cause can lie with different people.
+
+use super::Context;
+use crate::finding::Finding;
+use tminus_core::vocabulary::Role;
+
+/// Settings of a server that holds data belong to those who run it, whoever starts it.
+pub fn of_setting(finding: &mut Option<Finding>, _: &Context) {
+    let Some(finding) = finding else { return };
+    let data = ["postgres", "mysql", "mongo", "mssql", "cassandra", "elasticsearch", "clickhouse"];
+    let of_data = finding.component.as_deref().is_some_and(|component| data.contains(&component));
+    if finding.key.as_str() == "invalid_config_parameter" && of_data {
+        finding.owner = Role::Database;
+    }
+}
+
+/// A program that may not be executed was built or packed without its mode bits.
+pub fn of_executable(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.key.as_str() == "permission_denied" && context.reading.end.code == Some(126) {
+        finding.owner = Role::Build;
+    }
+}
