@@ -24,6 +24,8 @@ const LINE_MAX: usize = 800;
 const TARGETS_MAX: usize = 32;
 /// Most lines of one cited passage.
 const PASSAGE_LINES: usize = 4;
+/// What follows a failure within this time was said in the same breath, milliseconds.
+pub const BREATH_MS: i64 = 100;
 /// Most links of one chain that are kept.
 const LINKS_MAX: usize = 16;
 
@@ -50,6 +52,8 @@ pub struct Attempt {
     pub begins: bool,
     /// Addresses that its lines name.
     pub targets: Vec<Target>,
+    /// Was it stopped in good order and started again at once, as a failing probe has it?
+    pub recycled: bool,
 }
 
 /// An address that a line names (`host:port`), with the dependency that its port belongs to.
@@ -87,6 +91,7 @@ impl Reader<'_> {
             records: items.len() as u64,
             begins: exit.is_some_and(|exit| exit.started.is_some()),
             targets: Vec::new(),
+            recycled: false,
         };
         let mut log = EventLog::new(attempt_id(key, first, items), exit.and_then(|e| e.started).or(first));
         log.exits = exit.is_some();
@@ -190,11 +195,7 @@ impl Reader<'_> {
             () if item.is(Mark::Stopping) && item.chain.is_none() && rules.is_empty() => {
                 return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
             }
-            () if item
-                .chain
-                .as_ref()
-                .is_some_and(|chain| chain.language == Language::Go && chain.root().whole.is_empty()) =>
-            {
+            () if item.chain.as_ref().is_some_and(is_headless) && log.failed_within_a_breath(item.at) => {
                 LineRole::Consequence
             }
             () if failing => LineRole::Candidate,
@@ -202,6 +203,8 @@ impl Reader<'_> {
                 return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
             }
             () if is_dump(&item.text) => LineRole::Consequence,
+            // Words without a level right behind an error with one are the rest of its message.
+            () if item.severity.is_none() && log.error_goes_on(item.at) => LineRole::Consequence,
             () => return log.output(item.at, self.output(item)),
         };
         log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));
@@ -415,6 +418,28 @@ impl EventLog {
         self.events.push(Event { v: VERSION, attempt: self.id.clone(), seq, at, t, src: Origin::Import, kind });
     }
 
+    /// Was the event before this moment a failure, at once before it?
+    fn failed_within_a_breath(&self, at: Option<Timestamp>) -> bool {
+        let Some(Event { kind: EventKind::LogMatched(before), at: said, .. }) = self.events.last() else {
+            return false;
+        };
+        let soon = match (at, said) {
+            (Some(at), Some(said)) => at.as_millisecond() - said.as_millisecond() <= BREATH_MS,
+            _ => true,
+        };
+        soon && matches!(before.role, LineRole::Candidate | LineRole::Consequence)
+    }
+
+    /// Did a row with a level of error precede this moment at once?
+    fn error_goes_on(&self, at: Option<Timestamp>) -> bool {
+        let error = self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::LogMatched(m) if m.role == LineRole::Consequence && m.severity.is_none() => None,
+            EventKind::LogMatched(m) => Some(m.severity >= Some(Severity::Error)),
+            _ => Some(false),
+        });
+        at.is_some() && error == Some(true) && self.failed_within_a_breath(at)
+    }
+
     fn output(&mut self, at: Option<Timestamp>, kind: EventKind) {
         if let (
             Some(Event { kind: EventKind::ChildOutput { lines, bytes, last, .. }, .. }),
@@ -440,6 +465,15 @@ fn link_spans(item: &Item, chain: &Chain) -> Vec<(usize, usize)> {
         spans[*index] = (*from, to.max(from + 1));
     }
     spans
+}
+
+/// Calls without the error that they belong to: it stands in the row before, or nowhere.
+fn is_headless(chain: &Chain) -> bool {
+    let root = chain.root();
+    let go = |text: &str| text.ends_with(')') && !text.split('(').next().unwrap_or("").contains(' ');
+    let call =
+        |text: &str| go(text) || text.starts_with("created by ") || text.contains(":in `") || text.contains(":in '");
+    root.type_name.is_empty() && (root.whole.is_empty() || call(&root.message))
 }
 
 /// Never a cause: suppressed, or a lookup that failed on the way to the error that tells of it.

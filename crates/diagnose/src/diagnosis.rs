@@ -25,6 +25,10 @@ use tminus_core::vocabulary::{AttemptOutcome, Stage};
 
 /// Beyond this many attempts only aggregates are kept; coverage says so.
 const ATTEMPTS_MAX: usize = 20_000;
+/// A start that follows an end within this time was made by whatever made the end, milliseconds.
+const RECYCLE_MS: i64 = 30_000;
+/// A program that served for this long was not stopped by a start-up probe, milliseconds.
+const SHORT_LIFE_MS: i64 = 600_000;
 /// Most remarks of other writers that are considered.
 const COMPANIONS_MAX: usize = 64;
 
@@ -179,6 +183,7 @@ impl<'c> Diagnosis<'c> {
                 }
             }
         }
+        mark_recycled(attempts);
         attempts.sort_by_key(|a| {
             (a.exit.as_ref().and_then(|e| e.started).or(a.first), a.exit.as_ref().map(|e| e.attempt), a.first_row)
         });
@@ -287,6 +292,33 @@ fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
         records: 0,
         begins: true,
         targets: Vec::new(),
+        recycled: false,
+    }
+}
+
+/// Starts that came up, were stopped in good order soon after, and were followed at once by the next
+/// one: a platform does that when a probe keeps failing. The last of a run counts when it lived as
+/// long as the one before.
+fn mark_recycled(attempts: &mut [Attempt]) {
+    let span = |a: &Attempt| {
+        let exit = a.exit.as_ref()?;
+        Some((exit.started?.as_millisecond(), exit.ended?.as_millisecond()))
+    };
+    let mut order: Vec<usize> = (0..attempts.len()).filter(|&i| span(&attempts[i]).is_some()).collect();
+    order.sort_by_key(|&i| span(&attempts[i]));
+    for pair in order.windows(2) {
+        let (Some((began, ended)), Some((next, next_ended))) = (span(&attempts[pair[0]]), span(&attempts[pair[1]]))
+        else {
+            continue;
+        };
+        let lived = ended - began;
+        let same = attempts[pair[0]].exit.as_ref().map(|e| &e.revision)
+            == attempts[pair[1]].exit.as_ref().map(|e| &e.revision);
+        if same && (0..RECYCLE_MS).contains(&(next - ended)) && lived < SHORT_LIFE_MS {
+            attempts[pair[0]].recycled = true;
+            let other = next_ended - next;
+            attempts[pair[1]].recycled = other <= 2 * lived && lived <= 2 * other;
+        }
     }
 }
 

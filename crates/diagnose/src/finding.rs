@@ -128,7 +128,8 @@ impl Finding {
 
     /// Is the culprit only what the catalogue calls such a thing, not an identifier?
     pub fn unnamed(&self, catalogue: &Catalogue) -> bool {
-        catalogue.cause(&self.key).is_some_and(|entry| entry.culprit == self.culprit)
+        let phrase = ["the ", "a ", "an "].iter().any(|article| self.culprit.starts_with(article));
+        phrase || catalogue.cause(&self.key).is_some_and(|entry| entry.culprit == self.culprit)
     }
 
     /// Key and normalised culprit: what makes two attempts one epoch.

@@ -1,7 +1,7 @@
 //! What the events of one attempt say about its course: how far it came, how it ended, and after
 //! which line the program went on.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, BREATH_MS};
 use crate::wording::speaks_of_warning;
 use tminus_core::event::{EventKind, LineRole, LogRef, Match, Notice};
 use tminus_core::vocabulary::{AttemptOutcome, Severity, Stage};
@@ -28,9 +28,8 @@ pub struct Reading<'a> {
     pub notices: Vec<(Notice, Option<&'a LogRef>)>,
 }
 
-/// Most lines, and the longest time after a failure, that still belong to its words.
+/// Most lines after a failure that still belong to its words.
 const BREATH_LINES: u64 = 4;
-const BREATH_MS: i64 = 100;
 
 /// How a process ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +95,11 @@ impl<'a> Reading<'a> {
     /// Did it fail, before or after it was ready?
     pub fn failed(&self) -> bool {
         matches!(self.outcome, AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed)
+    }
+
+    /// Did the program itself say after event `index` that its start had failed?
+    pub fn gave_up_after(&self, index: usize) -> bool {
+        (index..self.attempt.events.len()).any(|i| self.matched(i).is_some_and(|m| m.role == LineRole::Wrapper))
     }
 
     /// Did the platform say this?
@@ -260,6 +264,7 @@ fn outcome(
     }
     if end.known() {
         return match (ready, stopped) {
+            (true, true) if attempt.recycled => AttemptOutcome::ReadyThenFailed,
             (true, true) => AttemptOutcome::Ready,
             (true, false) => AttemptOutcome::ReadyThenFailed,
             (false, _) => AttemptOutcome::Failed,

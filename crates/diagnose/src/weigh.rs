@@ -325,6 +325,7 @@ fn waited(candidate: &mut Candidate, failure: &Failure) {
     let connecting = failure.links.iter().find(|link| {
         let place = link.waited_in.as_deref().unwrap_or("").to_ascii_lowercase();
         link.component.is_some()
+            && !["acquire", "ensureconnection", "pool"].iter().any(|word| place.contains(word))
             && ["connect", "dial", "handshake", "open_conn", "_initialize"].iter().any(|word| place.contains(word))
     });
     if let (Some(link), Ok(key)) = (connecting, "connect_timeout".parse()) {
@@ -389,7 +390,7 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
         }
         explained |= candidate.linked && open;
         let entry = catalogue.cause(&candidate.key);
-        let used_up = entry.is_some_and(|e| e.layer == Layer::Resource);
+        let used_up = entry.is_some_and(|e| e.layer == Layer::Resource && e.domain == Domain::Capacity);
         let reaches = used_up || same_way(candidate, terminal_component.as_deref(), catalogue);
         if reaches
             && own.iter().any(|key| {
@@ -479,10 +480,11 @@ fn outer_explains_inner(candidates: &mut [Candidate], reading: &Reading, catalog
 /// name that leads from the failure at `from` to the one at `terminal`, when nothing else happened
 /// between them.
 fn shared_thread(from: usize, terminal: usize, reading: &Reading) -> Option<String> {
-    let mut known = names(&reading.matched(terminal)?.says);
+    let said = |index: usize| reading.matched(index).map(|m| names(&m.at.text));
+    let mut known = said(terminal)?;
     let mut shared = None;
     for index in (from..terminal).rev() {
-        let said = names(&reading.matched(index)?.says);
+        let said = said(index)?;
         shared = said.iter().find(|name| known.contains(*name)).cloned();
         if shared.is_some() {
             known.extend(said);
@@ -530,7 +532,8 @@ fn used_before(candidate: &mut Candidate, reading: &Reading) {
         matches!(&event.kind, EventKind::ChildNotified { stage: Stage::Dependencies, status, .. } if says_connected(status))
     });
     if connected {
-        candidate.add("the program had connected before", 1.8);
+        // Words that leave open whether the pool or its peer is short are settled by this.
+        candidate.add("the program had connected before", if candidate.sure { 1.8 } else { 3.2 });
     }
 }
 
@@ -572,9 +575,7 @@ fn explains_end(candidate: &mut Candidate, reading: &Reading) {
     }
     let by_kill =
         matches!(candidate.key.as_str(), "out_of_memory" | "startup_probe_timeout" | "liveness_kill" | "startup_hang");
-    let said_so = (candidate.event..reading.attempt.events.len())
-        .any(|index| reading.matched(index).is_some_and(|m| m.role == LineRole::Wrapper));
-    if end.killed() && said_so && !by_kill {
+    if end.killed() && reading.gave_up_after(candidate.event) && !by_kill {
         candidate.add("the program said that it failed before it was ended from outside", 0.8);
     } else if end.killed() && !by_kill && !reading.notices.iter().any(|(n, _)| is_probe_failure(*n)) {
         candidate.add("a program does not kill itself: the signal came from outside", -4.0);

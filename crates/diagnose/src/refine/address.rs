@@ -116,7 +116,13 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
             same.then(|| format!("{host}:{port}"))
         })
     };
-    if let Some(name) = said.or_else(set) {
+    // `host=db.internal` beside the address, as drivers repeat what they were given.
+    let beside = || {
+        let text = evidence_text(finding);
+        let name = text.split("host=").nth(1)?.split([' ', '`', ';', '&', ',', ')']).next()?.to_owned();
+        (name.len() >= 2 && name.parse::<std::net::IpAddr>().is_err()).then(|| format!("{name}:{port}"))
+    };
+    if let Some(name) = said.or_else(beside).or_else(set) {
         finding.culprit = format!("{name} ({host})");
     }
 }

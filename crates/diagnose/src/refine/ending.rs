@@ -2,7 +2,8 @@
 
 use super::Context;
 use crate::finding::{Cited, Finding};
-use tminus_core::event::{EventKind, Notice};
+use tminus_core::Timestamp;
+use tminus_core::event::{EventKind, LogRef, Notice};
 use tminus_core::verdict::Supports;
 
 /// Few descriptors that a process may have at all: below this a shortage needs no leak.
@@ -20,7 +21,7 @@ pub fn descriptors_used_up(finding: &mut Option<Finding>, context: &Context) {
     }
     finding.becomes(
         "fd_limit",
-        Some("limits.nofile".to_owned()),
+        context.facts.at("limits.nofile").map(|n| format!("limit of open files ({n})")),
         "the limit of open files is tiny and was reached",
         0.5,
         context.catalogue,
@@ -97,20 +98,28 @@ pub fn killed_by_probe(finding: &mut Option<Finding>, context: &Context) {
     let reading = context.reading;
     let startup = reading.noticed(Notice::StartupProbeFailed);
     let liveness = reading.noticed(Notice::LivenessProbeFailed);
-    let window = startup_window(context);
-    let by_window = reading.end.killed()
-        && window.is_some_and(|window| lasted(context).is_some_and(|s| s >= window - 1.5 && s <= window * 1.4 + 3.0));
+    let ended = |probe: &str| {
+        window(context, probe).filter(|window| {
+            reading.end.killed() && lasted(context).is_some_and(|s| s >= window - 1.5 && s <= window * 1.4 + 3.0)
+        })
+    };
+    let by_liveness = ended("liveness").filter(|_| ended("startup").is_none());
+    let window = by_liveness.or(window(context, "startup"));
+    let by_window = by_liveness.is_some() || ended("startup").is_some();
     if startup.is_none() && liveness.is_none() && !by_window {
         return;
     }
-    if finding
-        .as_ref()
-        .is_some_and(|f| f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after[e] == 0))
-    {
+    if finding.as_ref().is_some_and(|f| {
+        f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after[e] == 0 || reading.gave_up_after(e))
+    }) {
         return;
     }
-    let key = if liveness.is_some() && startup.is_none() { "liveness_kill" } else { "startup_probe_timeout" };
-    let busy = reading.last_words().filter(|(at, _)| shows_work(&at.text) || works_steadily(context));
+    let key = if (liveness.is_some() || by_liveness.is_some()) && startup.is_none() {
+        "liveness_kill"
+    } else {
+        "startup_probe_timeout"
+    };
+    let busy = last_work(context).filter(|(at, _)| shows_work(&at.text) || works_steadily(context));
     let Some((words, time)) = busy else {
         // The probe killed it, and nothing shows what it was doing: no cause is named.
         *finding = None;
@@ -133,16 +142,34 @@ pub fn killed_by_probe(finding: &mut Option<Finding>, context: &Context) {
     new.cite(Cited::Log(words.clone(), time), Supports::Cause);
     if window.is_some() {
         new.add("the facts' probe settings fit the time that it was given", 0.5);
-        let settings = context.facts.probes.get("startup").map(ToString::to_string).unwrap_or_default();
-        new.cite(context.fact_text(format!("probes.startup = {settings}")), Supports::Cause);
+        let probe = if by_liveness.is_some() { "liveness" } else { "startup" };
+        let settings = context.facts.probes.get(probe).map(ToString::to_string).unwrap_or_default();
+        new.cite(context.fact_text(format!("probes.{probe} = {settings}")), Supports::Cause);
     }
     cite_exit(&mut new, context);
     *finding = Some(new);
 }
 
-/// Seconds that the start-up probe of the facts allows: initial delay and failures times period.
-fn startup_window(context: &Context) -> Option<f64> {
-    let number = |name: &str| context.facts.at(&format!("probes.startup.{name}")).and_then(|v| v.parse::<f64>().ok());
+/// The last line in which the program speaks of its work, not of being stopped.
+fn last_work<'a>(context: &Context<'a>) -> Option<(&'a LogRef, Option<Timestamp>)> {
+    let events = &context.reading.attempt.events;
+    let Some(stopping) = events.iter().position(|event| matches!(event.kind, EventKind::ChildStopping { .. })) else {
+        return context.reading.last_words();
+    };
+    events[..stopping].iter().rev().find_map(|event| {
+        let at = match &event.kind {
+            EventKind::ChildOutput { last, at, .. } => last.as_ref().or(at.as_ref()),
+            EventKind::ChildNotified { at, .. } => at.as_ref(),
+            EventKind::LogMatched(m) => Some(&m.at),
+            _ => None,
+        };
+        at.map(|at| (at, event.at))
+    })
+}
+
+/// Seconds that a probe of the facts allows: initial delay and failures times period.
+fn window(context: &Context, probe: &str) -> Option<f64> {
+    let number = |name: &str| context.facts.at(&format!("probes.{probe}.{name}")).and_then(|v| v.parse::<f64>().ok());
     let failures = number("failureThreshold").or_else(|| number("failure_threshold"))?;
     let period = number("periodSeconds").or_else(|| number("period_seconds")).unwrap_or(10.0);
     let initial = number("initialDelaySeconds").or_else(|| number("initial_delay_seconds")).unwrap_or(0.0);
@@ -215,17 +242,20 @@ fn shows_work(text: &str) -> bool {
 /// Do the last lines repeat one shape with other numbers? Work in progress, item by item.
 fn works_steadily(context: &Context) -> bool {
     context.reading.attempt.events.iter().rev().find_map(|event| match &event.kind {
-        EventKind::ChildOutput { lines, at: Some(at), last: Some(last), .. } => {
+        EventKind::ChildOutput { lines, at: Some(at), last: Some(last), .. } if *lines >= 2 => {
             let same = crate::split::shape(&at.text) == crate::split::shape(&last.text);
-            Some(*lines >= 3 && at.text != last.text && (same || *lines >= 5 && numbered(&last.text)))
+            Some(at.text != last.text && (same || *lines >= 3 && counts(&last.text)))
         }
         _ => None,
     }) == Some(true)
 }
 
-/// Does a line count something?
-fn numbered(text: &str) -> bool {
-    text.rsplit(' ').take(4).any(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()))
+/// Does a line count something: `6 of 14`, `18/80`, or a number in its last words?
+fn counts(text: &str) -> bool {
+    let number = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
+    let words: Vec<&str> = text.split([' ', '/', '%']).collect();
+    words.windows(3).any(|w| number(w[0]) && w[1] == "of" && number(w[2]))
+        || words.iter().rev().take(4).any(|word| number(word))
 }
 
 fn after(text: &str, word: &str) -> Option<String> {
