@@ -302,6 +302,8 @@ fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
 fn mark_recycled(attempts: &mut [Attempt]) {
     let span = |a: &Attempt| {
         let exit = a.exit.as_ref()?;
+        let in_order = exit.exit_code == Some(0) || matches!(exit.signal_name(), Some("SIGTERM" | "SIGINT"));
+        in_order.then_some(())?;
         Some((exit.started?.as_millisecond(), exit.ended?.as_millisecond()))
     };
     let mut order: Vec<usize> = (0..attempts.len()).filter(|&i| span(&attempts[i]).is_some()).collect();

@@ -18,7 +18,7 @@ pub struct Reading<'a> {
     /// How the process ended, as far as known.
     pub end: End<'a>,
     /// Per event: lines of progress after it, in its own round.
-    pub progress_after: Vec<u64>,
+    progress_after: Vec<u64>,
     /// The last failure of each round that ended: indices into the events. A round is the life of
     /// one worker of a pre-fork master; most programs have one.
     pub terminals: Vec<usize>,
@@ -99,7 +99,20 @@ impl<'a> Reading<'a> {
 
     /// Did the program itself say after event `index` that its start had failed?
     pub fn gave_up_after(&self, index: usize) -> bool {
-        (index..self.attempt.events.len()).any(|i| self.matched(i).is_some_and(|m| m.role == LineRole::Wrapper))
+        self.given_up_at(index).is_some()
+    }
+
+    fn given_up_at(&self, index: usize) -> Option<usize> {
+        (index..self.attempt.events.len()).find(|&i| self.matched(i).is_some_and(|m| m.role == LineRole::Wrapper))
+    }
+
+    /// Lines of progress after event `index`. Of a process that was ended from outside after it had
+    /// said that its program failed to start, what the server around the program did then is none.
+    pub fn progress_after(&self, index: usize) -> u64 {
+        match self.given_up_at(index).filter(|_| self.end.killed()) {
+            Some(wrapper) => self.progress_after[index].saturating_sub(self.progress_after[wrapper]),
+            None => self.progress_after[index],
+        }
     }
 
     /// Did the platform say this?

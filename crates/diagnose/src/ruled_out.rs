@@ -89,7 +89,7 @@ fn not_contacted(epoch: &Epoch, judged: &[Judged]) -> bool {
     epoch.attempts.iter().all(|&index| {
         let reading = &judged[index].reading;
         let event = judged[index].finding.as_ref().and_then(|f| f.event);
-        reading.stage.is_none_or(|s| s.0 < Stage::Dependencies) && event.is_some_and(|e| reading.progress_after[e] == 0)
+        reading.stage.is_none_or(|s| s.0 < Stage::Dependencies) && event.is_some_and(|e| reading.progress_after(e) == 0)
     })
 }
 

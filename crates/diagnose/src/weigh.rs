@@ -12,7 +12,7 @@ use crate::wording::{first_line, gives_up, is_vague, language_error, names, says
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
-use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity, Stage};
+use tminus_core::vocabulary::{AttemptOutcome, CauseKey, Domain, Layer, Severity, Stage};
 
 /// How many events before the end the retried failure can stand.
 const GAVE_UP_REACH: usize = 6;
@@ -540,9 +540,14 @@ fn used_before(candidate: &mut Candidate, reading: &Reading) {
 /// Where in the course of the attempt it stands.
 fn course(candidate: &mut Candidate, reading: &Reading) {
     let after =
-        reading.progress_after[candidate.event] + if candidate.linked { 0 } else { later_failures(candidate, reading) };
+        reading.progress_after(candidate.event) + if candidate.linked { 0 } else { later_failures(candidate, reading) };
     let terminal = reading.terminals.contains(&candidate.event);
     candidate.terminal = terminal;
+    if reading.attempt.recycled && reading.outcome == AttemptOutcome::ReadyThenFailed {
+        // It served, and was stopped because it did not answer a probe as it should.
+        let repeated = terminal && grave(candidate, reading);
+        return candidate.add("said while it was asked in vain", if repeated { 2.5 } else { -1.0 });
+    }
     match after {
         0 if terminal => candidate.add("the last failure before the end", 2.5),
         0 => candidate.add("nothing went on after it", 0.8),

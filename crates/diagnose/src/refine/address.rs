@@ -398,7 +398,7 @@ pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
     let default = finding.unnamed(context.catalogue);
     let connects = (Layer::Dns..=Layer::Schema).contains(&finding.layer);
     let full = finding.key.as_str() == "disk_full";
-    if !default || !(connects || full) {
+    if !default || !(connects || full) || finding.key.as_str() == "pool_exhausted" {
         return;
     }
     let component = finding.component.as_deref();

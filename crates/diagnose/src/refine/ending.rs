@@ -110,7 +110,7 @@ pub fn killed_by_probe(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     if finding.as_ref().is_some_and(|f| {
-        f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after[e] == 0 || reading.gave_up_after(e))
+        f.confidence() >= 0.5 && f.event.is_some_and(|e| reading.progress_after(e) == 0 || reading.gave_up_after(e))
     }) {
         return;
     }

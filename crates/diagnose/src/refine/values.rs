@@ -221,6 +221,21 @@ pub fn named_variable(finding: &mut Option<Finding>, context: &Context) {
     }
 }
 
+/// A pool that is used up: the setting of its size, where one is known.
+pub fn pool_setting(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.key.as_str() != "pool_exhausted" || !finding.unnamed(context.catalogue) {
+        return;
+    }
+    let sizes = ["POOL_MAX", "POOL_SIZE", "MAX_POOL", "MAX_CONN", "MAX_OPEN", "POOL"];
+    let of = |size: &str| context.facts.env.iter().find(|(name, _)| name.to_ascii_uppercase().contains(size));
+    if let Some((name, value)) = sizes.iter().find_map(|size| of(size)) {
+        let text = format!("env.{name} = {value}");
+        finding.culprit = format!("the client's pool ({name}={value})");
+        finding.cite(context.fact_text(text), Supports::Contributing);
+    }
+}
+
 /// A deadline of the program's own that is shorter than what the dependency is known to need.
 pub fn known_latency(finding: &mut Option<Finding>, context: &Context) {
     let Some((target, least)) = context.facts.latency.iter().find_map(|(target, text)| {
