@@ -102,6 +102,8 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
     let mut lines: Vec<Line> = Vec::with_capacity(indices.len());
     let mut owner: Vec<usize> = Vec::with_capacity(indices.len());
     let mut last: Option<Timestamp> = None;
+    // Nothing is joined across the beginning of an attempt.
+    let mut segments: Vec<usize> = Vec::new();
     for &row in indices {
         let record = &rows[row].record;
         let at = rows[row].at;
@@ -112,6 +114,9 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
         let cut = cuts.iter().any(|cut| last.is_some_and(|last| last < *cut) && at.is_some_and(|at| at >= *cut));
         // An entry of a structured log that carries a level is a message of its own.
         let own = record.severity.is_some() || record.text.contains('\n');
+        if cut {
+            segments.push(lines.len());
+        }
         for (i, text) in record.text.split('\n').enumerate() {
             lines.push(Line {
                 text,
@@ -122,9 +127,17 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
         }
         last = at.or(last);
     }
+    segments.push(lines.len());
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for block in chain::blocks(&lines) {
-        let mut group: Vec<usize> = owner[block.range.clone()].to_vec();
+    let mut from = 0;
+    let segment = |to: usize| {
+        let start = std::mem::replace(&mut from, to);
+        chain::blocks(&lines[start..to])
+            .into_iter()
+            .map(move |block| block.range.start + start..block.range.end + start)
+    };
+    for range in segments.into_iter().flat_map(segment) {
+        let mut group: Vec<usize> = owner[range].to_vec();
         group.dedup();
         if let Some(before) = groups.last_mut()
             && (is_report(rows, before, group[0]) || tells_cause(rows, before, group[0]))

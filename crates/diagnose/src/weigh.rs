@@ -8,7 +8,9 @@
 
 use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::{End, Reading};
-use crate::wording::{first_line, gives_up, is_vague, language_error, names, says_connected, speaks_of_time};
+use crate::wording::{
+    first_line, gives_up, is_vague, language_error, names, says_connected, speaks_of_time, tolerates,
+};
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
@@ -53,6 +55,8 @@ pub struct Candidate {
     pub mechanism: bool,
     /// Is it tied to that failure by more than order?
     pub linked: bool,
+    /// Its own words say that the program can do without.
+    pub tolerated: bool,
 }
 
 impl Candidate {
@@ -73,6 +77,7 @@ impl Candidate {
             sure: false,
             mechanism: false,
             linked: false,
+            tolerated: false,
         };
         candidate.add("most lines are not the cause", PRIOR);
         candidate
@@ -244,6 +249,10 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
     if matched.role == LineRole::Retry {
         candidate.add("the program says that it goes on", -0.6);
     }
+    if tolerates(first_line(&hit.at.text)) {
+        candidate.tolerated = true;
+        candidate.add("its own words say that it is tolerated", -1.5);
+    }
     if guesses(first_line(&hit.at.text)) {
         candidate.add("the program's own guess", -1.5);
     }
@@ -377,7 +386,7 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
             candidate.linked = true;
             candidate.add("what was retried until the program gave up", 1.8);
         }
-        if vague && !candidate.linked && stands_right_before(candidate, terminal, reading) {
+        if vague && !candidate.linked && !candidate.tolerated && stands_right_before(candidate, terminal, reading) {
             candidate.linked = true;
             candidate.add("stands right before an end that does not say why", 1.6);
         }

@@ -241,3 +241,40 @@ pub fn speaks_of_warning(text: &str) -> bool {
     let head = cut(text, 80).to_ascii_lowercase();
     ["warn", "notice", "deprecat", "skipping", "ignor"].iter().any(|word| head.contains(word))
 }
+
+/// Does a line say of a failure that the program can do without what failed?
+pub fn tolerates(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    [
+        "optional",
+        "not required",
+        "non-fatal",
+        "nonfatal",
+        "not fatal",
+        "disabled",
+        " is off",
+        " are off",
+        "switched off",
+        "turned off",
+        "skipped",
+        "skipping",
+        "ignored",
+        "ignoring",
+        "without it",
+        "going on",
+        "continuing",
+        "carrying on",
+        "falling back",
+        "fallback",
+        "will be retried",
+        "using default",
+        "using the default",
+        "best effort",
+        "dropped",
+        "not critical",
+        "degraded",
+        "proceeding",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
+}

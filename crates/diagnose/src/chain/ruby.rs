@@ -117,7 +117,7 @@ impl Grow for Joiner {
                 self.state = State::Calls;
                 Step::Join
             }
-            Part::Error { .. } if self.state == State::Calls && self.first != text => {
+            Part::Error { .. } if self.state == State::Calls && self.first != text && !row.late => {
                 self.state = State::Message;
                 Step::Join
             }

@@ -402,13 +402,20 @@ pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let component = finding.component.as_deref();
-    let said = context
-        .reading
-        .attempt
-        .targets
-        .iter()
-        .find(|t| component.is_some() && t.component.as_deref() == component)
-        .map(|t| t.name.clone());
+    let transport = component.is_none_or(|c| matches!(c, "tls" | "tcp" | "dns" | "network" | "socket"));
+    let targets = &context.reading.attempt.targets;
+    let text = evidence_text(finding);
+    let known = |(host, port): &(&str, u16)| host.contains('.') || context.catalogue.component_of_port(*port).is_some();
+    let own = || host_ports(&text).into_iter().find(known).map(|(host, port)| format!("{host}:{port}"));
+    let of_component =
+        || targets.iter().find(|t| !transport && t.component.as_deref() == component).map(|t| t.name.clone());
+    // A handshake names nobody: the only dependency that the program spoke of is meant.
+    let only = || {
+        let known = || targets.iter().filter_map(|t| t.component.as_deref());
+        let first = targets.iter().find(|t| t.component.is_some())?;
+        (transport && known().all(|c| Some(c) == first.component.as_deref())).then(|| first.name.clone())
+    };
+    let said = own().or_else(of_component).or_else(only);
     let configured = || {
         let (variable, host) = configured_host(finding, context)?;
         let value = context.facts.env.get(&variable)?;

@@ -87,6 +87,7 @@ const REFINEMENTS: &[Refinement] = &[
     address::bound_address,
     values::own_port,
     values::named_variable,
+    values::object_of_statement,
     values::pool_setting,
     values::known_latency,
     values::other_architecture,

@@ -221,6 +221,43 @@ pub fn named_variable(finding: &mut Option<Finding>, context: &Context) {
     }
 }
 
+/// A statement that was refused or cancelled: the object that it is about.
+pub fn object_of_statement(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let about = ["lock_timeout", "statement_timeout", "read_only_replica", "read_only_database", "deadlock"];
+    if !about.contains(&finding.key.as_str()) || !finding.unnamed(context.catalogue) {
+        return;
+    }
+    let matched = finding.event.and_then(|event| context.reading.matched(event));
+    if let Some(object) = matched.and_then(|m| statement_object(&m.says)) {
+        finding.culprit = object;
+    }
+}
+
+/// `table x` of the first SQL statement in a text that changes or locks one.
+fn statement_object(text: &str) -> Option<String> {
+    let verbs = [
+        "alter table ",
+        "create table ",
+        "drop table ",
+        "lock table ",
+        "insert into ",
+        "update ",
+        "delete from ",
+        "truncate table ",
+        "create index ",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let (verb, at) = verbs.iter().filter_map(|verb| Some((verb, lower.find(verb)?))).min_by_key(|(_, at)| *at)?;
+    let rest = text.get(at + verb.len()..)?;
+    let words = rest.split(|c: char| c.is_whitespace() || matches!(c, '(' | ';' | ',' | ']'));
+    let name = words.map(|word| word.trim_matches(['"', '`', '\'', '\\'])).find(|word| {
+        !matches!(word.to_ascii_lowercase().as_str(), "" | "if" | "not" | "exists" | "only" | "concurrently")
+    })?;
+    (name.len() <= 80 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '$')))
+        .then(|| format!("table {name}"))
+}
+
 /// A pool that is used up: the setting of its size, where one is known.
 pub fn pool_setting(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
