@@ -148,7 +148,10 @@ impl Reader<'_> {
             return self.read_platform(item, log);
         }
         let rules = self.rules(item);
-        let failing = item.chain.is_some() || !rules.is_empty() || item.severity >= Some(Severity::Error);
+        let failing = item.chain.is_some()
+            || !rules.is_empty()
+            || item.severity >= Some(Severity::Error)
+            || (item.severity.is_none() && chain::names_error(chain::message_of(&item.text)));
         if item.is(Mark::AccessLog) || item.is(Mark::Served) {
             // What stands inside an access log was said by a client: it never proves.
             let kind = if item.is(Mark::Served) {
@@ -420,9 +423,9 @@ impl EventLog {
 
     /// Was the event before this moment a failure, at once before it?
     fn failed_within_a_breath(&self, at: Option<Timestamp>) -> bool {
-        let Some(Event { kind: EventKind::LogMatched(before), at: said, .. }) = self.events.last() else {
-            return false;
-        };
+        let leaving = |event: &&Event| matches!(event.kind, EventKind::ChildStopping { .. });
+        let last = self.events.iter().rev().find(|event| !leaving(event));
+        let Some(Event { kind: EventKind::LogMatched(before), at: said, .. }) = last else { return false };
         let soon = match (at, said) {
             (Some(at), Some(said)) => at.as_millisecond() - said.as_millisecond() <= BREATH_MS,
             _ => true,
@@ -435,6 +438,7 @@ impl EventLog {
         let error = self.events.iter().rev().find_map(|event| match &event.kind {
             EventKind::LogMatched(m) if m.role == LineRole::Consequence && m.severity.is_none() => None,
             EventKind::LogMatched(m) => Some(m.severity >= Some(Severity::Error)),
+            EventKind::ChildStopping { .. } => None,
             _ => Some(false),
         });
         at.is_some() && error == Some(true) && self.failed_within_a_breath(at)

@@ -196,7 +196,7 @@ fn words(candidate: &mut Candidate, pattern: &Pattern, catalogue: &Catalogue) {
         Proof::Exact => candidate.add(format!("the words say precisely this ({})", pattern.id), 1.5),
         Proof::Strong => candidate.add(format!("usual words for this ({})", pattern.id), 1.0),
         Proof::Weak if !others.is_empty() && near => {
-            candidate.add(format!("the words fit the peer and the way to it alike ({})", pattern.id), -0.8)
+            candidate.add(format!("the words fit the peer and the way to it alike ({})", pattern.id), -1.4)
         }
         Proof::Weak if !others.is_empty() => {
             candidate.add(format!("the words fit causes of several domains ({})", pattern.id), -3.0)

@@ -78,6 +78,11 @@ pub fn parse(lines: &[&str]) -> Option<Chain> {
     chain.filter(|chain| !chain.links.is_empty())
 }
 
+/// Does a message begin with the name of an error's type: `SyntaxError: ...`, `java.io.IOException: ...`?
+pub fn names_error(message: &str) -> bool {
+    title::at_start(message).is_some_and(|title| title::is_error_name(title.type_name) && !title.message.is_empty())
+}
+
 /// The language of the first row that only one language prints. The words of a database stand in
 /// the messages of all others.
 fn language_of(rows: &[row::Row]) -> Option<Language> {
