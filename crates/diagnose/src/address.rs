@@ -1,6 +1,8 @@
 //! Addresses in texts: `host:port`, `"host", port 5432`, URLs. Shared by what reads lines and what
 //! compares them with facts.
 
+use crate::catalogue::Catalogue;
+
 /// Every `host:port` that a text names, in the ways in which clients print them.
 pub fn host_ports(text: &str) -> Vec<(&str, u16)> {
     let mut out = Vec::new();
@@ -37,7 +39,10 @@ fn is_host(host: &str) -> bool {
         return true;
     }
     let file = [".py", ".js", ".ts", ".rs", ".go", ".rb", ".java", ".php", ".mjs", ".cjs", ".c", ".cc", ".kt"];
+    // Words that log lines put before a number.
+    let counted = ["pid", "tid", "uid", "gid", "line", "code", "status", "errno", "port", "attempt"];
     host.len() >= 2
+        && !counted.contains(&host)
         && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
         && host.chars().any(|c| c.is_ascii_alphabetic() || c == '.')
         && !file.iter().any(|end| host.ends_with(end))
@@ -61,6 +66,44 @@ pub fn host_of(value: &str) -> Option<String> {
     let bare = value.split(':').next()?;
     (!bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
         .then(|| bare.to_owned())
+}
+
+/// The dependency that a setting configures: by its value's scheme, or by a name that ends like, or
+/// speaks of, one that is known (`STOCK_DATABASE_URL`, `THUMBS_REDIS`).
+pub fn component_of_setting<'c>(catalogue: &'c Catalogue, name: &str, value: &str) -> Option<&'c str> {
+    let known = |component: &str| catalogue.components().iter().map(|c| c.name.as_str()).find(|c| *c == component);
+    let value = value.trim_start_matches("jdbc:");
+    let scheme = value.split_once(':').map_or("", |(scheme, _)| scheme);
+    let of_scheme = match scheme.split('+').next().unwrap_or(scheme) {
+        "postgres" | "postgresql" | "pgsql" => known("postgres"),
+        "mysql" | "mysql2" | "mariadb" => known("mysql"),
+        "redis" | "rediss" | "valkey" => known("redis"),
+        "amqp" | "amqps" | "pyamqp" => known("rabbitmq"),
+        "mongodb" => known("mongo"),
+        "nats" | "kafka" | "mssql" | "clickhouse" | "memcached" | "etcd" => known(scheme),
+        _ if value.contains("host=") && value.contains("dbname=") => known("postgres"),
+        _ => None,
+    };
+    let upper = name.to_ascii_uppercase();
+    let ends = || {
+        let of = |env: &String| upper.strip_suffix(env.as_str()).is_some_and(|before| before.ends_with('_'));
+        catalogue.components().iter().find(|c| c.env.iter().any(of)).map(|c| c.name.as_str())
+    };
+    let speaks = || {
+        let words = [
+            ("REDIS", "redis"),
+            ("POSTGRES", "postgres"),
+            ("MYSQL", "mysql"),
+            ("MARIADB", "mysql"),
+            ("AMQP", "rabbitmq"),
+            ("RABBIT", "rabbitmq"),
+            ("KAFKA", "kafka"),
+            ("NATS", "nats"),
+            ("MONGO", "mongo"),
+        ];
+        words.iter().find(|(word, _)| upper.contains(word)).and_then(|(_, component)| known(component))
+    };
+    catalogue.component_of_env(name).or(of_scheme).or_else(ends).or_else(speaks)
 }
 
 /// The port behind `host` in a value.

@@ -157,21 +157,22 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
 }
 
 /// Reports of several plain rows that programs write in one go: how the first row begins, how many
-/// rows there are at most, and how the second one begins (empty: in any way).
-const REPORTS: &[(&str, usize, &str)] = &[
-    ("*** FATAL CONFIG FILE ERROR", 4, ""),
-    ("Picked up JAVA_TOOL_OPTIONS", 2, "Unrecognized "),
-    ("Picked up JAVA_TOOL_OPTIONS", 2, "Invalid "),
-    ("Picked up JAVA_TOOL_OPTIONS", 2, "Error"),
-    ("Picked up _JAVA_OPTIONS", 2, "Unrecognized "),
-    ("NOTE: Picked up JDK_JAVA_OPTIONS", 2, "Unrecognized "),
+/// rows there are at most, and how the others begin (none: in any way).
+const REPORTS: &[(&str, usize, &[&str])] = &[
+    ("*** FATAL CONFIG FILE ERROR", 4, &[]),
+    ("Picked up JAVA_TOOL_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),
+    ("Picked up _JAVA_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),
+    ("NOTE: Picked up JDK_JAVA_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),
+    // Python's faulthandler, when its timer fires.
+    ("Timeout (", 60, &["Thread 0x", "  File "]),
 ];
 
 /// Does `next` go on with the report that `group` began?
 fn is_report(rows: &[Row], group: &[usize], next: usize) -> bool {
     let text = |row: usize| rows[row].record.text.as_str();
-    REPORTS.iter().any(|(head, most, second)| {
-        group.len() < *most && text(group[0]).starts_with(head) && (group.len() > 1 || text(next).starts_with(second))
+    REPORTS.iter().any(|(head, most, others)| {
+        let goes_on = others.is_empty() || others.iter().any(|other| text(next).starts_with(other));
+        group.len() < *most && text(group[0]).starts_with(head) && goes_on
     })
 }
 

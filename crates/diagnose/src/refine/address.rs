@@ -1,7 +1,7 @@
 //! Refinements about where the program connects to.
 
 use super::Context;
-use crate::address::{host_of, host_ports, port_after};
+use crate::address::{component_of_setting, host_of, host_ports, port_after};
 use crate::finding::{Cited, Finding};
 use tminus_core::verdict::Supports;
 use tminus_core::vocabulary::{Domain, Layer};
@@ -254,8 +254,13 @@ pub fn configuring_variable(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let Some(component) = finding.component.as_deref() else { return };
-    let set = |name: &&String| context.catalogue.component_of_env(name) == Some(component);
-    if let Some(variable) = context.facts.env.keys().find(set) {
+    let host = host_ports(&finding.culprit).first().map(|(host, _)| (*host).to_owned());
+    let set =
+        |(name, value): &(&String, &String)| component_of_setting(context.catalogue, name, value) == Some(component);
+    let names_host = |(_, value): &(&String, &String)| host.as_deref().is_some_and(|host| value.contains(host));
+    let env = &context.facts.env;
+    let variable = env.iter().find(names_host).or_else(|| env.iter().find(set)).map(|(name, _)| name);
+    if let Some(variable) = variable {
         finding.culprit = format!("{variable}: {}", finding.culprit);
         if let Some(cited) = context.fact(&format!("env.{variable}")) {
             finding.cite(cited, Supports::Contributing);
@@ -363,7 +368,7 @@ fn edits(a: &[u8], b: &[u8]) -> usize {
 fn configured_host(finding: &Finding, context: &Context) -> Option<(String, String)> {
     let component = finding.component.as_deref();
     context.facts.env.iter().find_map(|(name, value)| {
-        let of = context.catalogue.component_of_env(name);
+        let of = component_of_setting(context.catalogue, name, value);
         let fits = match (of, component) {
             (Some(of), Some(component)) => of == component,
             (Some(_), None) => true,

@@ -4,7 +4,7 @@ use super::Context;
 use crate::finding::{Cited, Finding};
 use tminus_core::event::EventKind;
 use tminus_core::verdict::Supports;
-use tminus_core::vocabulary::{Domain, Role};
+use tminus_core::vocabulary::{Domain, Layer, Role};
 
 /// A value with stray whitespace: what the server repeats back breaks at the line's end, or the fact
 /// itself shows it.
@@ -53,7 +53,8 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
             .env
             .iter()
             .find(|(name, value)| {
-                context.catalogue.component_of_env(name) == finding.component.as_deref() && value.contains(&word)
+                let of = crate::address::component_of_setting(context.catalogue, name, value);
+                of == finding.component.as_deref() && value.contains(&word)
             })
             .or_else(|| context.facts.env.iter().find(|(_, value)| value.trim_end().ends_with(&word)))
             .map(|(name, _)| name.clone());
@@ -149,7 +150,8 @@ pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
     let default = finding.unnamed(context.catalogue);
     let own = matches!(finding.domain, Domain::Application | Domain::Configuration);
-    if !default || !own {
+    let connects = (Layer::Dns..=Layer::Query).contains(&finding.layer);
+    if !default || !own || connects {
         return;
     }
     let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
@@ -248,8 +250,9 @@ fn statement_object(text: &str) -> Option<String> {
         "create index ",
     ];
     let lower = text.to_ascii_lowercase();
-    let (verb, at) = verbs.iter().filter_map(|verb| Some((verb, lower.find(verb)?))).min_by_key(|(_, at)| *at)?;
-    let rest = text.get(at + verb.len()..)?;
+    let prose = |rest: &str| ["in ", "on ", "a ", "the "].iter().any(|word| rest.starts_with(word));
+    let places = verbs.iter().flat_map(|verb| lower.match_indices(verb).map(move |(at, _)| at + verb.len()));
+    let rest = text.get(places.filter(|at| !prose(&lower[*at..])).min()?..)?;
     let words = rest.split(|c: char| c.is_whitespace() || matches!(c, '(' | ';' | ',' | ']'));
     let name = words.map(|word| word.trim_matches(['"', '`', '\'', '\\'])).find(|word| {
         !matches!(word.to_ascii_lowercase().as_str(), "" | "if" | "not" | "exists" | "only" | "concurrently")
