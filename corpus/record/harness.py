@@ -4,6 +4,7 @@
     python3 corpus/record/harness.py cases_a            record every case of cases_a.py (one after another)
     python3 corpus/record/harness.py cases_a ID ...     only these
     python3 corpus/record/harness.py cases_a --build    only run the module's build()
+    --into DIR (anywhere in the line)                   write the cases below DIR instead of corpus/own
 
 Each case runs in its own net, mount, pid, ipc and uts namespaces on a throw-away root: a tmpfs overlay over /, so that a case may
 write anywhere (/srv/app, /etc/hosts, /var/lib/...) and the machine stays as it is. Only loopback exists in there; all of 127.x is up.
@@ -43,7 +44,7 @@ newest_first=True reverses the records (any format with a time). Case methods (a
 import datetime, hashlib, json, os, pathlib, random, re, resource, shutil, signal, socket, struct, subprocess, sys, threading, time
 
 HERE = pathlib.Path(__file__).resolve().parent
-APPS, OWN, REPO = HERE / "apps", HERE.parent / "own", HERE.parent.parent
+APPS, OWN, REPO = HERE / "apps", pathlib.Path(os.environ.get("RECORD_INTO") or HERE.parent / "own"), HERE.parent.parent
 ROOT, PGBIN = "/mnt/rec-root", "/usr/lib/postgresql/15/bin"
 CASES, BUILDS = {}, []
 
@@ -448,6 +449,7 @@ for d in work root mnt; do mount -t tmpfs none $d; done && chmod 700 root && chm
 
 def main():
     args = sys.argv[1:]
+    if "--into" in args: i = args.index("--into"); os.environ["RECORD_INTO"] = os.path.abspath(args[i + 1]); del args[i:i + 2]
     if not args or args[0].startswith("-"): print(__doc__); return 1
     if args[0] == "inside": return inside(*args[1:])
     module, ids, failed = args[0].removesuffix(".py"), args[1:], []

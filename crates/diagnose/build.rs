@@ -1,12 +1,22 @@
 //! Reads `knowledge/**/*.toml`, checks it with the code that checks a user's catalogue, and embeds
-//! it as one JSON without samples. Mistakes fail the build, all of them at once.
+//! it without samples: the gate ready for use, the rows as JSON, each to be read when it is needed.
+//! Mistakes fail the build, all of them at once.
 
 #![allow(clippy::disallowed_methods, reason = "purity is the library's; its build reads and writes files")]
 
 // Each of these is also a module of the library, which uses what the build does not.
 #[allow(dead_code)]
+#[path = "src/catalogue/gate.rs"]
+mod gate;
+#[allow(dead_code)]
+#[path = "src/catalogue/needles.rs"]
+mod needles;
+#[allow(dead_code)]
 #[path = "src/catalogue/read.rs"]
 mod read;
+#[allow(dead_code)]
+#[path = "src/catalogue/required.rs"]
+mod required;
 #[allow(dead_code)]
 #[path = "src/catalogue/rule.rs"]
 mod rule;
@@ -14,12 +24,16 @@ mod rule;
 #[path = "src/catalogue/schema.rs"]
 mod schema;
 #[allow(dead_code)]
+#[path = "src/catalogue/strings.rs"]
+mod strings;
+#[allow(dead_code)]
 #[path = "src/catalogue/template.rs"]
 mod template;
 #[allow(dead_code)]
 #[path = "src/catalogue/validate/mod.rs"]
 mod validate;
 
+use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::{env, fs, process};
@@ -43,15 +57,66 @@ fn main() -> io::Result<()> {
         process::exit(1);
     }
 
-    let knowledge = schema::Knowledge {
-        digest: read::digest(files.iter().flat_map(|(name, text)| [name, text])),
-        causes: rows.causes.into_iter().map(|row| row.entry).collect(),
-        patterns: rows.patterns.into_iter().map(|row| row.entry).collect(),
-        markers: rows.markers.into_iter().map(|row| row.entry).collect(),
-        components: rows.components.into_iter().map(|row| row.entry).collect(),
-    };
-    let json = serde_json::to_string(&knowledge)?;
-    fs::write(PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("catalogue.json"), json)
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("catalogue.rs");
+    fs::write(out, embedded(&files, &rows)?)
+}
+
+/// The source of what the library includes as `catalogue::embedded`.
+fn embedded(files: &[(String, String)], rows: &read::Rows) -> io::Result<String> {
+    Ok(format!(
+        "pub(super) static BUILTIN: Embedded = Embedded {{\ndigest: {:?},\ncauses: {},\npatterns: {},\n\
+         markers: {},\ncomponents: {},\ngate: {},\n}};\n",
+        read::digest(files.iter().flat_map(|(name, text)| [name, text])),
+        sealed(&rows.causes)?,
+        sealed(&rows.patterns)?,
+        sealed(&rows.markers)?,
+        sealed(&rows.components)?,
+        gate(rows),
+    ))
+}
+
+/// Rows of one kind.
+fn sealed<T: read::Entry + Serialize>(rows: &[read::Row<T>]) -> io::Result<String> {
+    let json: Vec<String> = rows.iter().map(|row| serde_json::to_string(&row.entry)).collect::<Result<_, _>>()?;
+    let mut by_name: Vec<usize> = (0..rows.len()).collect();
+    by_name.sort_by_key(|&index| rows[index].entry.name());
+    let names = strings(&rows.iter().map(|row| row.entry.name()).collect());
+    Ok(format!("Sealed {{ names: {names}, rows: {}, by_name: &{by_name:?} }}", strings(&json.iter().collect())))
+}
+
+/// The gate of all rules, patterns before markers, with what their regexes require.
+fn gate(rows: &read::Rows) -> String {
+    let patterns = rows.patterns.iter().map(|row| (row.entry.literals.as_slice(), row.entry.regex.as_deref()));
+    let markers = rows.markers.iter().map(|row| (row.entry.literals.as_slice(), row.entry.regex.as_deref()));
+    let rules = patterns.chain(markers);
+    let requires =
+        |regex: Option<&str>| regex.and_then(|regex| rule::parse(regex).ok()).map(|regex| required::of(&regex));
+    let required = rules.clone().map(|(_, regex)| requires(regex).unwrap_or_default()).collect();
+    let gate = gate::Gate::new(rules.map(|(literals, _)| literals), required);
+    let needles = &gate.needles;
+    format!(
+        "Gate {{ needles: Needles {{ literals: {}, long: {}, short: {} }}, ends: Cow::Borrowed(&{:?}), \
+         owners: Cow::Borrowed(&{:?}), required: {} }}",
+        strings(&needles.literals),
+        grams(&needles.long),
+        grams(&needles.short),
+        gate.ends,
+        gate.owners,
+        strings(&gate.required),
+    )
+}
+
+fn strings(strings: &strings::Strings) -> String {
+    format!("Strings {{ text: Cow::Borrowed({:?}), ends: Cow::Borrowed(&{:?}) }}", strings.text, strings.ends)
+}
+
+fn grams<const GRAM: usize, const STRIDE: usize, const BITS: u32>(
+    grams: &needles::Grams<GRAM, STRIDE, BITS>,
+) -> String {
+    format!(
+        "Grams {{ bits: Cow::Borrowed(&{:?}), buckets: Cow::Borrowed(&{:?}), entries: Cow::Borrowed(&{:?}) }}",
+        grams.bits, grams.buckets, grams.entries,
+    )
 }
 
 /// The TOML files below `directory` as (name from the root, text). A directory that is not there

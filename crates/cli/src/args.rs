@@ -85,7 +85,7 @@ pub struct Why {
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
     /// Zone of stamps that carry none: a name (`Europe/Berlin`) or an offset (`+02:00`)
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(long, value_name = "ZONE", default_value = "UTC", allow_hyphen_values = true)]
     pub tz: String,
     /// A directory of *.toml with causes of your own (can be repeated)
     #[arg(long, value_name = "DIR")]

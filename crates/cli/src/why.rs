@@ -2,13 +2,15 @@
 
 use crate::args::{Color, Format, Why};
 use crate::error::{Failure, warn};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
+use tminus_core::Timestamp;
 use tminus_core::exits::Exits;
 use tminus_core::facts::Facts;
-use tminus_core::record::{Record, Skipped};
+use tminus_core::record::{Name, Record, Skipped};
 use tminus_core::verdict::Verdict;
 use tminus_core::vocabulary::Outcome;
 use tminus_diagnose::catalogue::Catalogue;
@@ -17,6 +19,8 @@ use tminus_report::{MarkdownOptions, Style, Words};
 
 /// Largest side file (exits, facts, previous verdict, one catalogue file), bytes.
 const SIDE_FILE_MAX: u64 = 16 << 20;
+/// Most names of services that a warning lists.
+const SERVICES_TOLD: usize = 8;
 
 /// Answers `tminus why`.
 pub fn run(why: &Why, color: Color) -> Result<ExitCode, Failure> {
@@ -28,13 +32,13 @@ pub fn run(why: &Why, color: Color) -> Result<ExitCode, Failure> {
         budget: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let mut diagnosis = Diagnosis::new(&catalogue, options);
-    read_all(why, &mut diagnosis)?;
-    let verdict = diagnosis.verdict();
-    if let Some(wanted) = &why.service
-        && verdict.service.as_deref() != Some(wanted)
-    {
-        warn(format!("no row of service `{wanted}` in the input"));
+    let anchor = anchor(options.exits.as_ref());
+    let mut feed =
+        Feed { diagnosis: Diagnosis::new(&catalogue, options), services: why.service.as_deref().map(Services::new) };
+    read_all(why, anchor, &mut feed)?;
+    let verdict = feed.diagnosis.verdict();
+    if let Some(warning) = feed.services.and_then(|services| services.missing()) {
+        warn(warning);
     }
     let previous = why.previous.as_deref().map(previous).transpose()?;
     crate::print(&render(&verdict, previous.as_ref(), why, color, &catalogue))?;
@@ -73,31 +77,79 @@ fn render(verdict: &Verdict, previous: Option<&Verdict>, why: &Why, color: Color
 }
 
 /// Hands what the reader finds to the diagnosis.
-struct Feed<'a, 'c>(&'a mut Diagnosis<'c>);
+struct Feed<'a> {
+    diagnosis: Diagnosis<'a>,
+    services: Option<Services<'a>>,
+}
 
-impl tminus_logs::Sink for Feed<'_, '_> {
+impl tminus_logs::Sink for Feed<'_> {
     fn record(&mut self, record: Record) {
-        self.0.record(record);
+        if let Some(services) = &mut self.services {
+            services.saw(&record);
+        }
+        self.diagnosis.record(record);
     }
     fn skipped(&mut self, skipped: Skipped) {
-        self.0.skipped(skipped);
+        self.diagnosis.skipped(skipped);
     }
 }
 
-fn read_all(why: &Why, diagnosis: &mut Diagnosis) -> Result<(), Failure> {
+/// Which services and containers the rows name, to tell a `--service` that is not among them.
+struct Services<'a> {
+    wanted: &'a str,
+    found: bool,
+    others: BTreeSet<Name>,
+}
+
+impl<'a> Services<'a> {
+    fn new(wanted: &'a str) -> Services<'a> {
+        Services { wanted, found: false, others: BTreeSet::new() }
+    }
+
+    fn saw(&mut self, record: &Record) {
+        for name in [&record.origin.service, &record.origin.container].into_iter().flatten() {
+            self.found |= **name == *self.wanted;
+            if !self.found && self.others.len() < SERVICES_TOLD && !self.others.contains(name) {
+                self.others.insert(name.clone());
+            }
+        }
+    }
+
+    /// The warning that no row names the service.
+    fn missing(&self) -> Option<String> {
+        if self.found {
+            return None;
+        }
+        let names: Vec<String> = self.others.iter().map(|name| format!("`{name}`")).collect();
+        let what = format!("no row names the service `{}`: the verdict is about all rows", self.wanted);
+        Some(match names.is_empty() {
+            true => format!("{what}; the input names no service at all"),
+            false => format!("{what}; the input names {}", names.join(", ")),
+        })
+    }
+}
+
+/// About when the logs were written, for stamps without a year or date: at the first start that the
+/// exits tell, else now.
+fn anchor(exits: Option<&Exits>) -> Timestamp {
+    let started = exits.and_then(|exits| exits.attempts.iter().filter_map(|exit| exit.started).min());
+    started.unwrap_or_else(Timestamp::now)
+}
+
+fn read_all(why: &Why, anchor: Timestamp, feed: &mut Feed) -> Result<(), Failure> {
     let zone = zone(&why.tz)?;
-    let options = tminus_logs::Options { zone, ..tminus_logs::Options::default() };
+    let options = tminus_logs::Options { zone, anchor: Some(anchor), ..tminus_logs::Options::default() };
     if why.logs.is_empty() {
         if std::io::stdin().is_terminal() {
             return Err(Failure::new("nothing to read: no LOGS were named and standard input is a terminal").hint(
                 "name files (`tminus why logs.json`) or pipe something in (`kubectl logs web-1 -p | tminus why`)",
             ));
         }
-        return read_one("-", std::io::stdin().lock(), &options, diagnosis);
+        return read_one("-", std::io::stdin().lock(), &options, feed);
     }
     for path in &why.logs {
         if path.as_os_str() == "-" {
-            read_one("-", std::io::stdin().lock(), &options, diagnosis)?;
+            read_one("-", std::io::stdin().lock(), &options, feed)?;
             continue;
         }
         let name = path.display().to_string();
@@ -107,22 +159,17 @@ fn read_all(why: &Why, diagnosis: &mut Diagnosis) -> Result<(), Failure> {
         let file = File::open(path).map_err(|e| {
             Failure::new(format!("cannot open `{name}`")).because(e).hint("check the path and its permissions")
         })?;
-        read_one(&name, file, &options, diagnosis)?;
+        read_one(&name, file, &options, feed)?;
     }
     Ok(())
 }
 
-fn read_one(
-    name: &str,
-    input: impl Read,
-    options: &tminus_logs::Options,
-    diagnosis: &mut Diagnosis,
-) -> Result<(), Failure> {
-    let source = diagnosis.open(name);
-    let summary = tminus_logs::read(source, input, options, &mut Feed(diagnosis))
+fn read_one(name: &str, input: impl Read, options: &tminus_logs::Options, feed: &mut Feed) -> Result<(), Failure> {
+    let source = feed.diagnosis.open(name);
+    let summary = tminus_logs::read(source, input, options, feed)
         .map_err(|e| Failure::new(format!("cannot read `{name}`")).because(&e))?;
     let formats: Vec<&str> = summary.formats.keys().copied().collect();
-    diagnosis.close(source, formats.join(", "), summary.rows);
+    feed.diagnosis.close(source, formats.join(", "), summary.rows);
     Ok(())
 }
 
@@ -144,8 +191,11 @@ fn zone(name: &str) -> Result<jiff::tz::TimeZone, Failure> {
 fn catalogue(why: &Why) -> Result<Catalogue, Failure> {
     let mut files = Vec::new();
     for dir in &why.catalogue {
-        let listing = std::fs::read_dir(dir)
-            .map_err(|e| Failure::new(format!("cannot read the catalogue directory `{}`", dir.display())).because(e))?;
+        let listing = std::fs::read_dir(dir).map_err(|e| {
+            Failure::new(format!("cannot read the catalogue directory `{}`", dir.display()))
+                .because(e)
+                .hint("name a directory of *.toml files; check the path and its permissions")
+        })?;
         let mut paths: Vec<_> = listing.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         paths.sort();
@@ -158,7 +208,11 @@ fn catalogue(why: &Why) -> Result<Catalogue, Failure> {
         }
     }
     Catalogue::with_user(&files).map_err(|errors| {
-        let failure = Failure::new(format!("the catalogue has {} errors", errors.len()));
+        let count = match errors.len() {
+            1 => "an error".to_owned(),
+            n => format!("{n} errors"),
+        };
+        let failure = Failure::new(format!("the catalogue has {count}"));
         errors
             .iter()
             .take(20)
@@ -169,8 +223,11 @@ fn catalogue(why: &Why) -> Result<Catalogue, Failure> {
 
 fn exits(path: &Path) -> Result<Exits, Failure> {
     let text = side_file(path, "exits file")?;
-    Exits::read(&text, &file_name(path))
-        .map_err(|e| Failure::new(format!("cannot use `{}`", path.display())).because(e))
+    Exits::read(&text, &file_name(path)).map_err(|e| {
+        Failure::new(format!("cannot use `{}`", path.display()))
+            .because(e)
+            .hint("docs/formats.md describes tminus.exits/1")
+    })
 }
 
 fn facts(path: &Path) -> Result<Facts, Failure> {
@@ -200,13 +257,15 @@ fn file_name(path: &Path) -> String {
 }
 
 fn side_file(path: &Path, what: &str) -> Result<String, Failure> {
-    let unreadable =
-        |e: &dyn std::fmt::Display| Failure::new(format!("cannot read the {what} `{}`", path.display())).because(e);
-    let file = File::open(path).map_err(|e| unreadable(&e))?;
+    let unreadable = |e: &dyn std::fmt::Display, hint: &str| {
+        Failure::new(format!("cannot read the {what} `{}`", path.display())).because(e).hint(hint)
+    };
+    let file = File::open(path).map_err(|e| unreadable(&e, "check the path and its permissions"))?;
     let mut text = String::new();
-    file.take(SIDE_FILE_MAX + 1).read_to_string(&mut text).map_err(|e| unreadable(&e))?;
+    let want = format!("name a file of text that is the {what}");
+    file.take(SIDE_FILE_MAX + 1).read_to_string(&mut text).map_err(|e| unreadable(&e, &want))?;
     if text.len() as u64 > SIDE_FILE_MAX {
-        return Err(unreadable(&format!("it has more than {} MiB", SIDE_FILE_MAX >> 20)));
+        return Err(unreadable(&format!("it has more than {} MiB", SIDE_FILE_MAX >> 20), &want));
     }
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! `tminus.exits/1`: how each attempt ended, told by the platform or a test bench.
 
-use crate::Timestamp;
+use crate::{Timestamp, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,11 +71,13 @@ impl Exit {
 pub enum BadExits {
     /// It is not JSON of the right form.
     #[error(
-        "not an exits file at line {line}: {why}; want {{\"attempts\":[{{\"attempt\":1,\"started\":...,\"exit_code\":1}}]}} or the JSON of `kubectl get pod -o json`"
+        "not an exits file at line {line}{place}: {why}; want {{\"attempts\":[{{\"attempt\":1,\"started\":...,\"exit_code\":1}}]}} or the JSON of `kubectl get pod -o json`"
     )]
     Form {
         /// Line of the text, from 1.
         line: usize,
+        /// Which row, as ` (row 2)`, where it is one row's fault; else empty.
+        place: String,
         /// What the parser met.
         why: String,
     },
@@ -88,14 +90,18 @@ impl Exits {
     /// Reads `tminus.exits/1`, or the JSON of `kubectl get pod -o json`; `source` is the name that
     /// evidence cites.
     pub fn read(text: &str, source: &str) -> Result<Exits, BadExits> {
-        let form = |e: serde_json::Error| BadExits::Form { line: e.line(), why: e.to_string() };
-        let value: Value = serde_json::from_str(text).map_err(form)?;
+        let bad = |line, place: String, why: &str| BadExits::Form { line, place, why: why.to_owned() };
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| bad(e.line(), String::new(), &json::without_place(&e)))?;
         let mut exits = if value.get("attempts").is_some() {
-            serde_json::from_value(value).map_err(form)?
+            Exits::deserialize(&value).map_err(|e| {
+                let (line, why) = json::typed_error::<Exits>(text, &e);
+                bad(line, bad_row(&value).map_or_else(String::new, |row| format!(" (row {row})")), &why)
+            })?
         } else if value.get("kind").is_some() {
             Exits { source: String::new(), attempts: of_pods(&value) }
         } else {
-            return Err(BadExits::Form { line: 1, why: "neither `attempts` nor a Kubernetes `kind`".to_owned() });
+            return Err(bad(1, String::new(), "neither `attempts` nor a Kubernetes `kind`"));
         };
         exits.source = source.to_owned();
         let mut numbers: Vec<u32> = exits.attempts.iter().map(|a| a.attempt).collect();
@@ -105,6 +111,12 @@ impl Exits {
             None => Ok(exits),
         }
     }
+}
+
+/// Number, from 1, of the first row that is none.
+fn bad_row(value: &Value) -> Option<usize> {
+    let rows = value.get("attempts")?.as_array()?;
+    rows.iter().position(|row| Exit::deserialize(row).is_err()).map(|index| index + 1)
 }
 
 /// Attempts that `kubectl get pod -o json` shows: per container the last one and the running one,
@@ -175,6 +187,25 @@ mod tests {
         let twice = Exits::read(r#"{"attempts":[{"attempt":1},{"attempt":1}]}"#, "x").unwrap_err();
         assert_eq!(twice.to_string(), "attempt 1 is listed twice; number the rows from 1");
         assert!(Exits::read("[1]", "x").unwrap_err().to_string().contains("neither `attempts` nor"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_line_and_row() {
+        for (text, start) in [
+            (
+                "{\"attempts\":[\n{\"attempt\":1},\n{\"attempt\":2,\"exit_code\":\"three\"}]}",
+                "not an exits file at line 3 (row 2): invalid type: string \"three\", expected i32; want",
+            ),
+            (
+                "{\"attempts\":[{\"attempt\":1},{}]}",
+                "not an exits file at line 1 (row 2): missing field `attempt`; want",
+            ),
+            ("{\n\"attempts\":7}", "not an exits file at line 2: invalid type: integer `7`, expected a sequence; want"),
+            ("{\n\"attempts\":[}", "not an exits file at line 2: expected value; want"),
+        ] {
+            let error = Exits::read(text, "x").unwrap_err().to_string();
+            assert!(error.starts_with(start), "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `tminus.facts/1`: what is known about a service besides its logs. All keys are optional.
 
-use crate::Timestamp;
+use crate::{Timestamp, json, redact};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Configuration facts, as given with `--facts`.
@@ -100,21 +100,42 @@ pub const KEYS: &[&str] = &[
     "notes",
 ];
 
+/// Why a text holds no facts.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFacts {
+    /// It is not JSON, or a value in it is of the wrong type.
+    #[error("not a facts file at line {line}{place}: {why}")]
+    Form {
+        /// Line of the text, from 1.
+        line: usize,
+        /// Which key, as ` (env.PORT)`, where it is one key's fault; else empty.
+        place: String,
+        /// What the parser met.
+        why: String,
+    },
+    /// It is JSON and no object.
+    #[error("not a facts file: {0}, where an object is wanted, such as {{\"env\":{{\"PORT\":\"8080\"}}}}")]
+    NoObject(&'static str),
+}
+
 impl Facts {
     /// Reads `tminus.facts/1`; `source` is the name that evidence cites. Also the keys that it does
     /// not know, each with the nearest known one.
     ///
     /// # Errors
-    /// When the text is not a JSON object of the right form, with its line.
-    pub fn read(text: &str, source: &str) -> Result<(Facts, Vec<String>), serde_json::Error> {
-        let value: Value = serde_json::from_str(text)?;
-        let unknown = value
-            .as_object()
-            .into_iter()
-            .flat_map(|o| o.keys())
-            .filter(|k| !KEYS.contains(&k.as_str()) && *k != "schema");
+    /// When the text is not a JSON object of the right form, with its line and key.
+    pub fn read(text: &str, source: &str) -> Result<(Facts, Vec<String>), BadFacts> {
+        let value: Value = serde_json::from_str(text).map_err(|e| BadFacts::Form {
+            line: e.line(),
+            place: String::new(),
+            why: json::without_place(&e),
+        })?;
+        let Value::Object(object) = &value else {
+            return Err(BadFacts::NoObject(kind_of(&value)));
+        };
+        let unknown = object.keys().filter(|k| !KEYS.contains(&k.as_str()) && *k != "schema");
         let warnings = unknown.map(|k| format!("unknown key `{k}`; known: {}", KEYS.join(", "))).collect();
-        let mut facts: Facts = serde_json::from_value(value)?;
+        let mut facts = Facts::deserialize(&value).map_err(|e| wrong_type(text, object, &e))?;
         facts.source = source.to_owned();
         Ok((facts, warnings))
     }
@@ -166,9 +187,74 @@ impl Facts {
     }
 }
 
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The error for a value of the wrong type. What stands under the name of a secret is not repeated.
+fn wrong_type(text: &str, object: &Map<String, Value>, error: &serde_json::Error) -> BadFacts {
+    let (line, why) = json::typed_error::<Facts>(text, error);
+    let key = wrong_key(object);
+    let secret = key.as_deref().is_some_and(redact::is_secret_name);
+    BadFacts::Form {
+        line,
+        place: key.map_or_else(String::new, |key| format!(" ({key})")),
+        why: if secret { "a value of the wrong type".to_owned() } else { why },
+    }
+}
+
+/// The first key that is no fact, with the name or number inside of it where that alone is wrong.
+fn wrong_key(object: &Map<String, Value>) -> Option<String> {
+    let wrong =
+        |key: &str, value: Value| Facts::deserialize(Value::Object(Map::from_iter([(key.to_owned(), value)]))).is_err();
+    let (key, value) = object.iter().find(|(key, value)| wrong(key, (*value).clone()))?;
+    let inner = match value {
+        Value::Object(inner) => inner
+            .iter()
+            .find(|(name, value)| wrong(key, Value::Object(Map::from_iter([((*name).clone(), (*value).clone())]))))
+            .map(|(name, _)| name.clone()),
+        Value::Array(items) => {
+            items.iter().position(|item| wrong(key, Value::Array(vec![item.clone()]))).map(|index| index.to_string())
+        }
+        _ => None,
+    };
+    Some(inner.map_or_else(|| key.clone(), |inner| format!("{key}.{inner}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_is_named_with_line_and_key() {
+        for (text, want) in [
+            (
+                "{\n\"env\": {\n\"HOST\": \"a\",\n\"PORT\": 80}}",
+                "not a facts file at line 4 (env.PORT): invalid type: integer `80`, expected a string",
+            ),
+            (
+                "{\"env\": {\"DB_PASSWORD\": 778899}}",
+                "not a facts file at line 1 (env.DB_PASSWORD): a value of the wrong type",
+            ),
+            (
+                "{\"changes\": [{}, 7]}",
+                "not a facts file at line 1 (changes.1): invalid type: integer `7`, expected struct FactChange",
+            ),
+            ("{\"env\": 7}", "not a facts file at line 1 (env): invalid type: integer `7`, expected a map"),
+            ("{\n\"env\"", "not a facts file at line 2: EOF while parsing an object"),
+            ("[]", "not a facts file: a list, where an object is wanted, such as {\"env\":{\"PORT\":\"8080\"}}"),
+        ] {
+            assert_eq!(Facts::read(text, "facts.json").unwrap_err().to_string(), want);
+        }
+        assert!(Facts::read("{\"notes\": [], \"schema\": \"tminus.facts/1\"}", "facts.json").is_ok());
+    }
 
     #[test]
     fn paths_reach_into_facts() {

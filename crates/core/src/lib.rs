@@ -9,6 +9,7 @@
 pub mod event;
 pub mod exits;
 pub mod facts;
+mod json;
 pub mod record;
 pub mod redact;
 pub mod verdict;

@@ -21,6 +21,8 @@ const SECRET_NAMES: &[&str] = &[
     "api-key",
     "access_key",
     "accesskey",
+    "account_key",
+    "accountkey",
     "private_key",
     "credential",
     "authorization",
@@ -58,6 +60,9 @@ const TOKEN_PREFIXES: &[(&str, usize)] = &[
     ("hvs.", 20),
 ];
 
+/// Addresses whose path is the secret.
+const SECRET_PATHS: &[&str] = &["hooks.slack.com/services/", "discord.com/api/webhooks/"];
+
 /// Removes secrets: the exact values that it was told, then everything that looks like one.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
@@ -82,25 +87,73 @@ impl Redactor {
             if out.contains(value.as_str()) {
                 out = Cow::Owned(out.replace(value.as_str(), MASK));
             }
-        }
-        let mut spans = secret_spans(&out);
-        if spans.is_empty() {
-            return out;
-        }
-        spans.sort_unstable();
-        let mut clean = String::with_capacity(out.len());
-        let mut from = 0;
-        for (start, end) in spans {
-            if start < from {
-                continue; // inside a span that is already gone
+            if let Some(masked) = masked(&out, encoded_spans(&out, value)) {
+                out = Cow::Owned(masked);
             }
-            clean.push_str(&out[from..start]);
-            clean.push_str(MASK);
-            from = end;
         }
-        clean.push_str(&out[from..]);
-        Cow::Owned(clean)
+        match masked(&out, secret_spans(&out)) {
+            Some(masked) => Cow::Owned(masked),
+            None => out,
+        }
     }
+}
+
+/// `text` with [`MASK`] for the byte ranges `spans`; nothing when there are none.
+fn masked(text: &str, mut spans: Vec<(usize, usize)>) -> Option<String> {
+    if spans.is_empty() {
+        return None;
+    }
+    spans.sort_unstable();
+    let mut clean = String::with_capacity(text.len());
+    let mut from = 0;
+    for (start, end) in spans {
+        if start < from {
+            continue; // inside a span that is already gone
+        }
+        clean.push_str(&text[from..start]);
+        clean.push_str(MASK);
+        from = end;
+    }
+    clean.push_str(&text[from..]);
+    Some(clean)
+}
+
+/// Byte ranges of `text` that hold `value` as URLs do: some bytes percent-encoded, a blank perhaps
+/// as `+`.
+fn encoded_spans(text: &str, value: &str) -> Vec<(usize, usize)> {
+    let text = text.as_bytes();
+    let mut spans = Vec::new();
+    let encoded = text.contains(&b'%') || text.contains(&b'+') && value.contains(' ');
+    if !encoded {
+        return spans;
+    }
+    let mut start = 0;
+    while start < text.len() {
+        match encoded_end(text, start, value.as_bytes()) {
+            Some(end) => {
+                spans.push((start, end));
+                start = end;
+            }
+            None => start += 1,
+        }
+    }
+    spans
+}
+
+/// Where `value` ends in `text` when it stands at `start`, encoded or not.
+fn encoded_end(text: &[u8], start: usize, value: &[u8]) -> Option<usize> {
+    let mut at = start;
+    for wanted in value {
+        let hex = |at: usize| char::from(*text.get(at)?).to_digit(16);
+        let coded = || Some(hex(at + 1)? * 16 + hex(at + 2)?);
+        at += match text.get(at)? {
+            b'%' if coded() == Some(u32::from(*wanted)) => 3,
+            b'+' if *wanted == b' ' => 1,
+            byte if byte == wanted => 1,
+            _ => return None,
+        };
+    }
+    Some(at)
 }
 
 /// True when `name` is the name of something secret.
@@ -116,6 +169,8 @@ fn secret_spans(text: &str) -> Vec<(usize, usize)> {
     named_values(text, &mut spans);
     known_tokens(text, &mut spans);
     bearer_values(text, &mut spans);
+    flag_values(text, &mut spans);
+    secret_paths(text, &mut spans);
     private_keys(text, &mut spans);
     spans
 }
@@ -133,7 +188,11 @@ fn url_passwords(text: &str, spans: &mut Vec<(usize, usize)>) {
         let authority = &rest[..stop];
         let Some(at) = authority.rfind('@') else { continue };
         let Some(colon) = authority[..at].find(':') else { continue };
-        if at > colon + 1 && !authority[..colon].contains('/') {
+        // `http://host:8080/a@b`: digits up to the path are a port; what is masked stays as it is.
+        let path = authority[colon + 1..].find('/').map_or(at, |slash| colon + 1 + slash);
+        let port = path < at && authority[colon + 1..path].bytes().all(|b| b.is_ascii_digit());
+        let masked = authority[colon + 1..at].bytes().all(|b| b == b'*');
+        if at > colon + 1 && !authority[..colon].contains('/') && !port && !masked {
             spans.push((start + colon + 1, start + at));
         }
     }
@@ -217,6 +276,37 @@ fn bearer_values(text: &str, spans: &mut Vec<(usize, usize)>) {
     }
 }
 
+/// `--password xyz`: the word behind the flag, unless it goes on in prose ("--token must be set").
+fn flag_values(text: &str, spans: &mut Vec<(usize, usize)>) {
+    for (found, _) in text.match_indices("--") {
+        let rest = &text[found + 2..];
+        let Some((name, value)) = rest.split_once(' ').filter(|(name, _)| is_secret_name(name)) else { continue };
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            continue;
+        }
+        let start = found + 2 + name.len() + 1;
+        let len = value.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',')).unwrap_or(value.len());
+        let prose = value[..len].chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | ':' | ';'));
+        if !prose && !value.starts_with('-') {
+            spans.push((start, start + len));
+        }
+    }
+}
+
+/// `https://hooks.slack.com/services/T0/B0/xyz`: what stands behind the address.
+fn secret_paths(text: &str, spans: &mut Vec<(usize, usize)>) {
+    for address in SECRET_PATHS {
+        for (found, _) in text.match_indices(address) {
+            let start = found + address.len();
+            let rest = &text[start..];
+            let len = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "/_-".contains(c))).unwrap_or(rest.len());
+            if len > 0 {
+                spans.push((start, start + len));
+            }
+        }
+    }
+}
+
 /// The body of a PEM private key, as far as the text holds it.
 fn private_keys(text: &str, spans: &mut Vec<(usize, usize)>) {
     for (found, _) in text.match_indices("PRIVATE KEY-----") {
@@ -269,6 +359,20 @@ mod tests {
     }
 
     #[test]
+    fn values_of_flags_and_secret_paths_go_prose_stays() {
+        assert_eq!(clean("ran loader --password hunter2Blue --port 80"), "ran loader --password *** --port 80");
+        assert_eq!(clean("ran loader --api-token x7-Y"), "ran loader --api-token ***");
+        for prose in ["flag --token must be set", "--password --port 80", "needs --password", "a -- secret Thing"] {
+            assert_eq!(clean(prose), prose);
+        }
+        assert_eq!(
+            clean("POST https://hooks.slack.com/services/T0/B0/x7G: 404"),
+            "POST https://hooks.slack.com/services/***: 404"
+        );
+        assert_eq!(clean("AccountName=a;AccountKey=Zm9v==;"), "AccountName=a;AccountKey=***;");
+    }
+
+    #[test]
     fn known_values_go_wherever_they_stand() {
         let redactor = Redactor::new(["correct horse".to_owned(), "abc".to_owned()]);
         assert_eq!(redactor.clean("it was correct horse, abc"), "it was ***, abc");
@@ -276,7 +380,26 @@ mod tests {
     }
 
     #[test]
+    fn known_values_go_also_where_a_url_encodes_them() {
+        let redactor = Redactor::new(["p@ss/w0rd é".to_owned(), "plain-one".to_owned()]);
+        for text in [
+            "p%40ss%2Fw0rd%20%C3%A9",
+            "p%40ss%2fw0rd+%c3%a9",
+            "p%40ss/w0rd%20é",
+            "%70%40%73%73%2F%77%30%72%64%20%C3%A9",
+        ] {
+            assert_eq!(redactor.clean(&format!("at //app:{text}@db, 5 % off")), "at //app:***@db, 5 % off", "{text}");
+        }
+        assert_eq!(redactor.clean("%41plain%2Done%41 p%40ss%2Fw0r"), "%41***%41 p%40ss%2Fw0r");
+        assert!(matches!(redactor.clean("100 % of p%40ss"), Cow::Borrowed(_)));
+    }
+
+    #[test]
     fn hostile_text_is_taken() {
+        let known = Redactor::new(["€uro".to_owned(), "%%%%".to_owned()]);
+        for text in ["%", "%e", "€%75ro%", "%E2%82%ACuro%%%%%", "é%é+%2"] {
+            let _ = known.clean(text);
+        }
         for text in ["://@", "password=", "a://:@", "é://ü:ß@ö", "secret=\u{202e}x", "-----BEGIN PRIVATE KEY-----"]
         {
             let _ = clean(text);

@@ -71,7 +71,7 @@ pub fn host_of(value: &str) -> Option<String> {
 /// The dependency that a setting configures: by its value's scheme, or by a name that ends like, or
 /// speaks of, one that is known (`STOCK_DATABASE_URL`, `THUMBS_REDIS`).
 pub fn component_of_setting<'c>(catalogue: &'c Catalogue, name: &str, value: &str) -> Option<&'c str> {
-    let known = |component: &str| catalogue.components().iter().map(|c| c.name.as_str()).find(|c| *c == component);
+    let known = |component: &str| catalogue.components().map(|c| c.name.as_str()).find(|c| *c == component);
     let value = value.trim_start_matches("jdbc:");
     let scheme = value.split_once(':').map_or("", |(scheme, _)| scheme);
     let of_scheme = match scheme.split('+').next().unwrap_or(scheme) {
@@ -87,7 +87,7 @@ pub fn component_of_setting<'c>(catalogue: &'c Catalogue, name: &str, value: &st
     let upper = name.to_ascii_uppercase();
     let ends = || {
         let of = |env: &String| upper.strip_suffix(env.as_str()).is_some_and(|before| before.ends_with('_'));
-        catalogue.components().iter().find(|c| c.env.iter().any(of)).map(|c| c.name.as_str())
+        catalogue.components().find(|c| c.env.iter().any(of)).map(|c| c.name.as_str())
     };
     let speaks = || {
         let words = [

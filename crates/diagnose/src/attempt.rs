@@ -430,7 +430,7 @@ impl EventLog {
             (Some(at), Some(said)) => at.as_millisecond() - said.as_millisecond() <= BREATH_MS,
             _ => true,
         };
-        soon && matches!(before.role, LineRole::Candidate | LineRole::Consequence)
+        soon && matches!(before.role, LineRole::Candidate | LineRole::Consequence | LineRole::Wrapper)
     }
 
     /// Did a row with a level of error precede this moment at once?

@@ -6,11 +6,14 @@
 //! the order in which they were given.
 
 use std::collections::BTreeMap;
-use tminus_core::record::{Clock, Record, SourceId};
+use tminus_core::record::{Clock, Origin, Record, SourceId};
 use tminus_core::{Timestamp, exits::Exits};
 
 /// Rounding of clock offsets, seconds: zones differ by quarters of an hour.
 const QUARTER: i64 = 900;
+/// A step in time up to this, milliseconds, tells a file's direction only where no longer one does:
+/// neighbours this close are written, shipped and exported in any order.
+const SHORT_STEP: i64 = 10;
 /// Largest offset that a time zone can explain, seconds.
 const ZONE_MAX: i64 = 14 * 3600;
 
@@ -72,7 +75,7 @@ pub fn order(records: Vec<Record>, inputs: usize, exits: Option<&Exits>) -> Orde
         pieces.push(place(records, way, &offsets));
     }
     // Ties between files go to the file whose rows begin earlier, then by content.
-    pieces.sort_by(|a, b| piece_key(a).cmp(&piece_key(b)));
+    pieces.sort_by(|a, b| span(a).cmp(&span(b)).then_with(|| content(a).cmp(content(b))));
     ordered.rows = pieces.into_iter().flatten().collect();
     ordered.rows.sort_by_key(|row| row.at); // stable; rows without any time stand first, in file order
     ordered.time_basis = time_basis(&ordered.rows);
@@ -91,6 +94,9 @@ enum Way {
 struct Direction {
     up: u64,
     down: u64,
+    /// Of those, the ones longer than [`SHORT_STEP`].
+    far_up: u64,
+    far_down: u64,
 }
 
 impl Direction {
@@ -98,7 +104,15 @@ impl Direction {
         self.up + self.down
     }
     fn way(self) -> Way {
-        if self.down > self.up { Way::Backward } else { Way::Forward }
+        if (self.far_down, self.down) > (self.far_up, self.up) { Way::Backward } else { Way::Forward }
+    }
+    fn step(&mut self, from: Timestamp, to: Timestamp) {
+        let far = u64::from((to.as_nanosecond() - from.as_nanosecond()).abs() > i128::from(SHORT_STEP) * 1_000_000);
+        match to.cmp(&from) {
+            std::cmp::Ordering::Greater => (self.up, self.far_up) = (self.up + 1, self.far_up + far),
+            std::cmp::Ordering::Less => (self.down, self.far_down) = (self.down + 1, self.far_down + far),
+            std::cmp::Ordering::Equal => {}
+        }
     }
 }
 
@@ -107,10 +121,8 @@ fn direction(records: &[Record]) -> Direction {
     let mut last: Option<Timestamp> = None;
     for record in records {
         let Some(at) = record.at else { continue };
-        match last.map(|last| at.time.cmp(&last)) {
-            Some(std::cmp::Ordering::Greater) => steps.up += 1,
-            Some(std::cmp::Ordering::Less) => steps.down += 1,
-            _ => {}
+        if let Some(last) = last {
+            steps.step(last, at.time);
         }
         last = Some(at.time);
     }
@@ -168,9 +180,14 @@ fn lift_coarse_stamps(rows: &mut [Row]) {
     }
 }
 
-fn piece_key(piece: &[Row]) -> (Option<Timestamp>, Option<Timestamp>, &str) {
+fn span(piece: &[Row]) -> (Option<Timestamp>, Option<Timestamp>) {
     let times = || piece.iter().filter_map(|row| row.at);
-    (times().min(), times().max(), piece.first().map_or("", |row| row.record.text.as_str()))
+    (times().min(), times().max())
+}
+
+/// What a file holds, row by row: files that begin alike differ further down, or not at all.
+fn content(piece: &[Row]) -> impl Iterator<Item = (Option<Timestamp>, &str, &Origin)> {
+    piece.iter().map(|row| (row.at, row.record.text.as_str(), &*row.record.origin))
 }
 
 fn logger_of(record: &Record) -> &str {
@@ -280,4 +297,53 @@ fn skew(rows: &[Row], clocks: &mut Vec<String>) -> Option<Skew> {
         clocks.push(format!("the program's clock is {} days off the platform's", skew.seconds / 86_400));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use tminus_core::record::{At, Detail, Stream};
+
+    /// Rows of one file: (milliseconds, text).
+    fn file(source: u16, rows: &[(Option<i64>, &str)]) -> Vec<Record> {
+        let record = |(position, (ms, text)): (usize, &(Option<i64>, &str))| Record {
+            at: ms.map(|ms| At {
+                time: Timestamp::from_millisecond(1_795_327_200_000 + ms).expect("a moment"),
+                clock: Clock::Envelope,
+            }),
+            severity: None,
+            stream: Stream::Unknown,
+            text: (*text).to_owned(),
+            line: position as u32 + 1,
+            source: SourceId(source),
+            position: position as u64,
+            origin: Arc::default(),
+            detail: Detail::default(),
+        };
+        rows.iter().enumerate().map(record).collect()
+    }
+
+    fn texts(records: Vec<Record>) -> Vec<String> {
+        order(records, 2, None).rows.into_iter().map(|row| row.record.text).collect()
+    }
+
+    #[test]
+    fn long_steps_tell_the_direction_where_there_are_any() {
+        let shuffled =
+            [(Some(0), "a"), (Some(900), "e"), (Some(896), "d"), (Some(892), "c"), (Some(888), "b"), (Some(888), "b2")];
+        assert_eq!(texts(file(0, &shuffled)), ["a", "b", "b2", "c", "d", "e"]);
+        let newest_first = [(Some(900), "c2"), (Some(900), "c1"), (Some(888), "b"), (Some(0), "a")];
+        assert_eq!(texts(file(0, &newest_first)), ["a", "b", "c1", "c2"]);
+        let quick_newest_first = [(Some(5), "c"), (Some(3), "b2"), (Some(3), "b1"), (Some(0), "a")];
+        assert_eq!(texts(file(0, &quick_newest_first)), ["a", "b1", "b2", "c"]);
+    }
+
+    #[test]
+    fn files_without_times_are_ordered_by_all_that_they_hold() {
+        let (one, other) = ([(None, "boot"), (None, "b")], [(None, "boot"), (None, "a"), (None, "c")]);
+        let want = ["boot", "a", "c", "boot", "b"];
+        assert_eq!(texts([file(0, &one), file(1, &other)].concat()), want);
+        assert_eq!(texts([file(0, &other), file(1, &one)].concat()), want);
+    }
 }

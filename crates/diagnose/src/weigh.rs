@@ -133,7 +133,7 @@ impl Conditions<'_> {
 
 /// Layers that the words of the attempt prove to have been passed.
 fn passed(reading: &Reading, catalogue: &Catalogue) -> Vec<Layer> {
-    let of = |id: &str| catalogue.patterns().iter().find(|p| p.id == id).and_then(|p| p.layer_passed);
+    let of = |id: &str| catalogue.pattern_by_id(id).and_then(|p| p.layer_passed);
     let mut passed: Vec<Layer> =
         reading.matches().flat_map(|(_, m)| &m.rules).filter_map(|hit| of(&hit.pattern)).collect();
     passed.sort_unstable();
@@ -164,7 +164,7 @@ fn from_rule(
     conditions: &Conditions,
     catalogue: &Catalogue,
 ) -> Option<Candidate> {
-    let pattern = catalogue.patterns().iter().find(|p| p.id == hit.pattern).filter(|p| conditions.hold(p))?;
+    let pattern = catalogue.pattern_by_id(&hit.pattern).filter(|p| conditions.hold(p))?;
     let mut candidate = Candidate::new(hit.cause.clone(), index, &hit.at);
     candidate.culprit.clone_from(&hit.culprit);
     // The port that the words name tells more about the peer than the rule that matched.

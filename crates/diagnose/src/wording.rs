@@ -198,8 +198,8 @@ pub fn language_error(type_name: &str) -> bool {
     )
 }
 
-/// Names of files, hosts and objects in a text: words of five and more bytes that hold a letter and
-/// one of `/ . _ -`, without the position behind a file's name.
+/// Names of files, hosts and objects in a text: words of five and more bytes that begin with a letter
+/// or a slash and hold one of `/ . _ -`, without the position behind a file's name.
 pub fn names(text: &str) -> std::collections::BTreeSet<String> {
     let limits = |c: char| {
         c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '(' | ')' | '[' | ']' | ',' | ';' | '=' | '<' | '>')
@@ -213,7 +213,11 @@ pub fn names(text: &str) -> std::collections::BTreeSet<String> {
                 _ => word,
             }
         })
-        .filter(|word| word.len() >= 5 && word.contains(['/', '.', '_', '-']) && word.contains(char::is_alphabetic))
+        .filter(|word| {
+            word.len() >= 5
+                && word.contains(['/', '.', '_', '-'])
+                && word.starts_with(|c: char| c.is_alphabetic() || c == '/')
+        })
         .map(str::to_owned)
         .collect()
 }

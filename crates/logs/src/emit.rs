@@ -101,9 +101,11 @@ impl<'s> Emitter<'s> {
         self.anchor(&draft);
         draft.record.line = line_of(said.place);
         let mut text = undouble(clean(said.message)).into_owned();
+        let mut here = draft.record.line;
         for (part, place) in said.more {
             let line = line_of(place);
-            if line != draft.record.line {
+            if line != here {
+                here = line;
                 let index = memchr::memchr_iter(b'\n', text.as_bytes()).count() as u32 + 1;
                 draft.record.detail.text_lines.push((index, line));
             }

@@ -6,6 +6,7 @@
 
 use crate::{
     json::{Object, Value},
+    json_fields,
     time::{self, Stamp},
 };
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ pub(crate) struct Said<'a> {
     pub(crate) message: Cow<'a, str>,
     /// Where the message stands: a slice of the input.
     pub(crate) place: &'a str,
-    /// Errors and stacks beside the message, each with its place.
+    /// Errors, identifying fields and stacks beside the message, each with its place.
     pub(crate) more: Vec<(String, &'a str)>,
     pub(crate) severity: Option<Severity>,
     pub(crate) logger: Option<Cow<'a, str>>,
@@ -121,6 +122,7 @@ const ERROR: &[&str] = &[
     "detail",
     "hint",
     "reason",
+    "cause",
     "full_message",
 ];
 /// Objects that hold the row's own fields one level deeper, and those that only add to them: a
@@ -139,9 +141,11 @@ pub(crate) fn read<'a>(object: &Object<'a>) -> Option<Said<'a>> {
     let level = own().find_map(level);
     let time = own().find_map(moment);
     let mut more = Vec::new();
+    let mut fields = json_fields::of_row(all());
     for (key, value) in all().flat_map(|o| o.fields()) {
         if ERROR.contains(&key) {
             more.extend(error(value, 0).filter(|text| !text.trim().is_empty()).map(|text| (text, value.0)));
+            fields.extend(value.object().iter().flat_map(json_fields::of_error));
         }
     }
     let (message, place) = match message {
@@ -154,6 +158,7 @@ pub(crate) fn read<'a>(object: &Object<'a>) -> Option<Said<'a>> {
         None => return None,
     };
     keep_new(&message, &mut more);
+    add_fields(&message, fields, &mut more, object);
     let logger = all().find_map(|o| o.text(LOGGER));
     Some(Said { message, place, more, severity: level, logger, time })
 }
@@ -183,6 +188,24 @@ fn message<'a>(object: &Object<'a>) -> Option<(Cow<'a, str>, &'a str)> {
         let text = value.string().filter(|text| !text.trim().is_empty())?;
         Some((text, value.0))
     })
+}
+
+/// Adds the lines of fields behind the message and the errors of one line, and before stacks: what
+/// stands behind a stack would be read as a part of it. A request that was answered is its client's
+/// affair.
+fn add_fields<'a>(
+    message: &str,
+    mut fields: Vec<(String, &'a str)>,
+    more: &mut Vec<(String, &'a str)>,
+    row: &Object<'a>,
+) {
+    if fields.is_empty() || request(row).is_some() {
+        return;
+    }
+    let said = more.iter().fold(message.to_owned(), |said, (text, _)| said + "\n" + text);
+    json_fields::keep_new(&said, &mut fields);
+    let at = more.iter().position(|(text, _)| text.trim().contains('\n')).unwrap_or(more.len());
+    more.splice(at..at, fields);
 }
 
 /// Drops what the text says already: a stack that repeats the message is kept, a message that the
@@ -448,7 +471,7 @@ mod tests {
             ),
             (
                 r#"{"timestamp":"2026-11-22T06:00:00.1Z","level":"INFO","fields":{"message":"listening","port":80},"target":"app::main"}"#,
-                "listening",
+                "listening\nport: 80",
                 Some(Info),
                 Some("app::main"),
             ),
@@ -478,6 +501,34 @@ mod tests {
             ),
         ] {
             assert_eq!(said(json), (text.to_owned(), severity, logger.map(str::to_owned), true), "{json}");
+        }
+    }
+
+    #[test]
+    fn fields_that_identify_something_stand_behind_the_message_and_before_stacks() {
+        for (json, text) in [
+            (
+                r#"{"level":"fatal","ts":1795327200.1,"caller":"a.go:1","msg":"cannot connect","host":"db","port":5432,"error":"connection refused","stacktrace":"main.main\n\t/a.go:1"}"#,
+                "cannot connect\nconnection refused\nhost: db\nport: 5432\nmain.main\n\t/a.go:1",
+            ),
+            (
+                r#"{"level":50,"time":1795327200000,"pid":1,"hostname":"x","name":"gw","err":{"type":"Error","message":"connect failed","stack":"Error: connect failed\n    at f (a.js:1:2)","code":"ECONNREFUSED","errno":-111,"syscall":"connect","address":"10.0.0.1","port":5432},"msg":"cannot start"}"#,
+                "cannot start\ncode: ECONNREFUSED\nerrno: -111\naddress: 10.0.0.1\nport: 5432\nError: connect failed\n    at f (a.js:1:2)",
+            ),
+            (
+                r#"{"level":50,"time":1795327200000,"err":{"message":"connect ECONNREFUSED 10.0.0.1:5432","code":"ECONNREFUSED","address":"10.0.0.1","port":5432},"msg":"retry"}"#,
+                "retry\nconnect ECONNREFUSED 10.0.0.1:5432",
+            ),
+            (
+                r#"{"level":"error","time":"2026-11-22T06:00:00Z","msg":"no","cause":"the file is empty","path":"/etc/a.toml"}"#,
+                "no\nthe file is empty\npath: /etc/a.toml",
+            ),
+            (
+                r#"{"level":"info","time":"2026-11-22T06:00:00Z","msg":"answered","path":"/jobs","status":200}"#,
+                "answered",
+            ),
+        ] {
+            assert_eq!(said(json).0, text, "{json}");
         }
     }
 

@@ -21,6 +21,7 @@ mod entries;
 mod intern;
 mod journald;
 mod json;
+mod json_fields;
 mod json_logger;
 mod kubernetes;
 mod lines;

@@ -197,6 +197,9 @@ impl<'s, R: Read> Reader<'s, R> {
         let after = self.peek(end)?.map(|(_, byte)| byte);
         let text = lossy(&self.window.bytes()[at..end]);
         if !text.contains('\n') && !matches!(after, None | Some(b'\n' | b',' | b'{' | b'[')) {
+            if text.starts_with("{\"") {
+                self.skipped("something stands behind the JSON row; kept as text");
+            }
             return self.text_line();
         }
         let number = self.window.line();

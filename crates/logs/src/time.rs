@@ -1,7 +1,8 @@
 //! Stamps: the ways in which programs and platforms write a moment.
 //!
 //! [`stamp`] reads one at the start of a text. What a stamp leaves out (zone, year, date) is filled
-//! in by [`Clockwork`], which remembers the last moment that was complete.
+//! in by [`Clockwork`], which remembers the last moment that was complete, or the last one at all
+//! where none was.
 
 use jiff::{civil, tz::TimeZone};
 use tminus_core::{
@@ -31,18 +32,22 @@ impl Stamp {
 pub(crate) struct Clockwork {
     zone: TimeZone,
     anchor: Option<Timestamp>,
+    /// The anchor is a moment of the log, and complete.
+    complete: bool,
 }
 
 impl Clockwork {
-    /// `zone` for stamps without one; `anchor`, about when the log was written, for stamps without
-    /// a year or a date until a complete one has been seen.
+    /// `zone` for stamps without one; `anchor`, about when the log was written, for the first stamp
+    /// without a year or a date. Until a complete one has been seen, each is near the one before it,
+    /// so that the rows of a night follow one another whatever the time of day of the anchor.
     pub(crate) fn new(zone: TimeZone, anchor: Option<Timestamp>) -> Clockwork {
-        Clockwork { zone, anchor }
+        Clockwork { zone, anchor, complete: false }
     }
 
     /// Remembers a complete moment as the neighbour of the next incomplete one.
     pub(crate) fn seen(&mut self, time: Timestamp) {
         self.anchor = Some(time);
+        self.complete = true;
     }
 
     /// The moment that `stamp` means; nothing when a date is missing and no moment is near.
@@ -65,6 +70,9 @@ impl Clockwork {
                 self.nearest(days.into_iter().flatten(), &stamp)?
             }
         };
+        if !self.complete {
+            self.anchor = Some(time);
+        }
         Some(At { time, clock })
     }
 
@@ -483,6 +491,21 @@ mod tests {
         let mut clockwork = Clockwork::new(TimeZone::UTC, None);
         let partial = stamp("Nov 22 06:00:00").map(|(stamp, _)| stamp).expect("a stamp");
         assert_eq!(clockwork.resolve(partial), None);
+    }
+
+    #[test]
+    fn partial_stamps_follow_one_another_until_a_complete_one_is_seen() {
+        let mut clockwork = Clockwork::new(TimeZone::UTC, "2026-11-22T12:00:00Z".parse().ok());
+        let mut moment = |text: &str| {
+            let (stamp, _) = stamp(text).expect("a stamp");
+            clockwork.resolve(stamp).expect("a moment").time.to_string()
+        };
+        assert_eq!(moment("23:59:50"), "2026-11-22T23:59:50Z");
+        assert_eq!(moment("00:00:10"), "2026-11-23T00:00:10Z");
+        assert_eq!(moment("09:00:00"), "2026-11-23T09:00:00Z");
+        assert_eq!(moment("2026-11-25 06:00:00"), "2026-11-25T06:00:00Z");
+        assert_eq!(moment("17:00:00"), "2026-11-25T17:00:00Z");
+        assert_eq!(moment("23:00:00"), "2026-11-24T23:00:00Z");
     }
 
     #[test]

@@ -36,6 +36,8 @@ fn usage_errors_are_code_two_and_suggest() {
     room.tminus(&["why", "--tz", "Mars/Base", "failed.log"])
         .is_an_error_about(&["`Mars/Base` is no time zone", "hint: use a name such as `Europe/Berlin`"]);
     room.tminus(&["why", "--tz", "+99:00", "failed.log"]).is_an_error_about(&["`+99:00` is no time zone"]);
+    room.tminus(&["why", "--tz", "--full", "failed.log"])
+        .is_an_error_about(&["`--full` is no time zone", "hint: use a name"]);
     room.tminus(&["why", "--exitcode", "failed.log"]).is_an_error_about(&["--exitcode", "--exit-code"]);
     room.tminus(&["why", "--format", "yaml", "failed.log"]).is_an_error_about(&["yaml", "json", "markdown", "github"]);
     room.tminus(&["wyh"]).is_an_error_about(&["wyh"]);
@@ -53,13 +55,37 @@ fn a_zone_moves_stamps_that_carry_none() {
         "2026-11-22 06:45:26,265 INFO orders starting\n2026-11-22 06:45:27,000 CRITICAL orders cannot start\n",
     );
     let start = |zone: &str| {
-        let verdict = room.verdict(&[&format!("--tz={zone}"), "web.log"]);
+        let verdict = room.verdict(&["--tz", zone, "web.log"]);
+        let joined = room.verdict(&[&format!("--tz={zone}"), "web.log"]);
+        assert_eq!(verdict, joined, "with and without `=`");
         verdict["attempts"][0]["start"].as_str().expect("a start").to_owned()
     };
     assert_eq!(start("UTC"), "2026-11-22T06:45:26.265Z");
     assert_eq!(start("Europe/Berlin"), "2026-11-22T05:45:26.265Z");
     assert_eq!(start("+05:30"), "2026-11-22T01:15:26.265Z");
     assert_eq!(start("-03:00"), "2026-11-22T09:45:26.265Z");
+}
+
+#[test]
+fn a_service_that_no_row_names_is_warned_about() {
+    let room = Room::new();
+    room.put("web.log", "2026-11-22 06:45:26,265 INFO orders starting\n");
+    room.put("two.log", "web-1    | starting\ndb-1     | starting\n");
+    let warning = |service: &str, log: &str| {
+        let answer = room.tminus(&["why", "--service", service, log]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        assert!(!answer.out.contains("warning:"), "warnings belong on standard error");
+        answer.err
+    };
+    assert_eq!(
+        warning("ledger", "web.log"),
+        "warning: no row names the service `ledger`: the verdict is about all rows; the input names no service at all\n"
+    );
+    assert_eq!(
+        warning("ledger", "two.log"),
+        "warning: no row names the service `ledger`: the verdict is about all rows; the input names `db`, `web`\n"
+    );
+    assert_eq!(warning("web", "two.log"), "");
 }
 
 #[test]

@@ -79,11 +79,17 @@ fn a_bad_catalogue_is_an_error_with_file_and_line() {
     room.put("none/readme.md", "");
     room.tminus(&["why", "--catalogue", "none", "web.log"])
         .is_an_error_about(&["`none` holds no *.toml file", "hint: docs/catalogue.md"]);
-    room.tminus(&["why", "--catalogue", "nowhere", "web.log"])
-        .is_an_error_about(&["catalogue directory `nowhere`", "No such file"]);
+    room.tminus(&["why", "--catalogue", "nowhere", "web.log"]).is_an_error_about(&[
+        "catalogue directory `nowhere`",
+        "No such file",
+        "hint: name a directory",
+    ]);
     room.put("own/syntax.toml", "\n[[cause]\n");
     room.tminus(&["why", "--catalogue", "own", "web.log"])
         .is_an_error_about(&["own/syntax.toml:2", "hint: docs/catalogue.md"]);
+    room.put("own/syntax.toml", CAUSE.replace("\"tcp\"", "\"tpc\""));
+    let one = room.tminus(&["why", "--catalogue", "own", "web.log"]);
+    one.is_an_error_about(&["the catalogue has an error\n", "own/syntax.toml:", "tpc"]);
     // All mistakes at once, each with its place.
     room.put("own/syntax.toml", CAUSE.replace("\"tcp\"", "\"tpc\"").replace("\"exact\"", "\"exakt\""));
     room.tminus(&["why", "--catalogue", "own", "web.log"]).is_an_error_about(&[

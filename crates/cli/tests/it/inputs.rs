@@ -107,6 +107,57 @@ fn broken_lines_are_counted_and_named_and_do_not_change_the_answer() {
     }
 }
 
+/// Structured loggers keep the address out of the message.
+#[test]
+fn fields_beside_a_message_name_the_culprit_and_stand_in_the_evidence() {
+    let room = Room::new();
+    let rows = [
+        r#"{"level":"info","ts":1795327200.1,"caller":"dispatch/main.go:20","msg":"starting"}"#,
+        r#"{"level":"error","ts":1795327201.1,"caller":"dispatch/main.go:82","msg":"cannot reach the database","addr":"10.20.0.5:5432","error":"connection refused"}"#,
+        r#"{"level":"fatal","ts":1795327201.2,"caller":"dispatch/main.go:83","msg":"giving up"}"#,
+    ];
+    room.put("web.log", rows.join("\n"));
+    room.put("exits.json", r#"{"attempts":[{"attempt":1,"exit_code":1}]}"#);
+    let verdict = room.verdict(&["--exits", "exits.json", "web.log"]);
+    let cause = &verdict["causes"][0];
+    assert_eq!(
+        (&cause["cause"], &cause["culprit"]),
+        (&"db_connection_refused".into(), &"10.20.0.5:5432".into()),
+        "{verdict:#}"
+    );
+    let evidence = &cause["evidence"][0];
+    assert_eq!((&evidence["line"], &evidence["text"]), (&2.into(), &"connection refused\naddr: 10.20.0.5:5432".into()));
+}
+
+#[test]
+fn a_row_with_something_behind_it_is_counted_and_named() {
+    let room = Room::new();
+    let torn = format!("{}}}garbage", ROWS[1]);
+    room.put("web.ndjson", [ROWS[0], &torn, ROWS[2], ROWS[3]].join("\n"));
+    let verdict = room.verdict(&["web.ndjson"]);
+    assert_eq!(verdict["coverage"]["skipped"], 1);
+    let named = verdict["coverage"]["inputs"][0]["skipped"].to_string();
+    assert!(named.contains("web.ndjson:2: something stands behind the JSON row"), "{named}");
+    assert_eq!(verdict["causes"][0]["cause"], "missing_module");
+}
+
+/// Both logs begin with the same rows, and no row of either has a time.
+#[test]
+fn the_order_of_files_without_times_changes_nothing() {
+    let room = Room::new();
+    room.put("a.log", case("dev/gateway-bad-port/logs.log")).put("b.log", case("dev/gateway-server-no-ssl/logs.log"));
+    let answer = |args: &[&str]| {
+        let verdict = room.verdict(args);
+        let causes = verdict["causes"].as_array().cloned().unwrap_or_default();
+        let told =
+            |cause: &serde_json::Value| (cause["cause"].clone(), cause["current"].clone(), cause["attempts"].clone());
+        (verdict["outcome"].clone(), causes.iter().map(told).collect::<Vec<_>>())
+    };
+    let one = answer(&["a.log", "b.log"]);
+    assert!(!one.1.is_empty());
+    assert_eq!(one, answer(&["b.log", "a.log"]));
+}
+
 #[test]
 fn a_truncated_array_is_read_as_far_as_it_goes() {
     let room = Room::new();

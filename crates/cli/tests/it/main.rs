@@ -12,7 +12,6 @@ mod extra_catalogue;
 mod hostile;
 mod inputs;
 mod invariance;
-mod known;
 mod pages;
 mod perturbed;
 mod records;

@@ -1,17 +1,22 @@
 //! Which rules' words stand in a text: one gate of literals over everything, then the regexes of
 //! the rules that the gate names, each compiled when it is first needed.
 
-use super::needles::Needles;
-use super::rule;
-use regex::bytes::{Captures, Regex};
-use std::collections::BTreeMap;
+use super::gate::Gate;
+use super::rule::{self, Effort};
+use regex_automata::PatternID;
+use regex_automata::meta::Regex;
+use regex_automata::util::captures::Captures;
+use regex_syntax::hir::Hir;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// A longer text is looked at only at its two ends, this many bytes of each.
 pub const END: usize = 8 << 10;
 /// The most matches of one rule that are visited in one end of a text.
 const VISITS: usize = 64;
+/// A regex that has looked at more bytes than this is worth building for speed.
+const FEW_BYTES: usize = 4 << 10;
 
 /// Where the words of one rule stand in a text. Offsets are bytes of the whole text, on character
 /// boundaries.
@@ -37,22 +42,29 @@ pub struct Capture {
 /// The words of many rules, ready to be looked for.
 #[derive(Debug)]
 pub struct Matcher {
-    needles: Needles,
-    gates: Vec<Gate>,
-    rules: Vec<Rule>,
+    gate: Gate,
+    rules: Vec<OnceLock<Words>>,
 }
 
-/// One literal: its length and the rules that it is a gate of.
+/// What a rule looks for behind the gate.
 #[derive(Debug)]
-struct Gate {
-    length: usize,
-    rules: Vec<usize>,
+enum Words {
+    /// Its literals.
+    Literals,
+    /// Its regex.
+    Regex(Box<Lazy>),
+    /// A regex that cannot be read; it never matches.
+    Broken,
 }
 
+/// A regex, compiled as far as it was needed.
 #[derive(Debug)]
-struct Rule {
-    regex: Option<String>,
-    compiled: OnceLock<Option<Compiled>>,
+struct Lazy {
+    read: Hir,
+    /// How many bytes it has looked at.
+    bytes: AtomicUsize,
+    few: OnceLock<Option<Compiled>>,
+    many: OnceLock<Option<Compiled>>,
 }
 
 #[derive(Debug)]
@@ -63,51 +75,46 @@ struct Compiled {
 }
 
 impl Matcher {
-    /// Prepares rules given as (literals, regex). Regexes must have passed [`rule::compile`]; one
-    /// that does not compile never matches.
-    pub fn new<'r>(rules: impl Iterator<Item = (&'r [String], Option<&'r str>)>) -> Self {
-        let mut gates: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut prepared = Vec::new();
-        for (index, (literals, regex)) in rules.enumerate() {
-            for literal in literals {
-                gates.entry(literal).or_default().push(index);
-            }
-            prepared.push(Rule { regex: regex.map(str::to_owned), compiled: OnceLock::new() });
-        }
-        let needles = Needles::new(gates.keys().copied());
-        let gates = gates.into_iter().map(|(literal, rules)| Gate { length: literal.len(), rules }).collect();
-        Matcher { needles, gates, rules: prepared }
+    /// A matcher of `rules` rules behind their gate.
+    pub fn new(gate: Gate, rules: usize) -> Self {
+        Matcher { gate, rules: (0..rules).map(|_| OnceLock::new()).collect() }
     }
 
     /// Does any literal of any rule occur? `false` means that [`Matcher::scan`] finds nothing.
     pub fn gate(&self, text: &str) -> bool {
-        ends(text).any(|end| self.needles.any(&text.as_bytes()[end]))
+        ends(text).any(|end| self.gate.any(&text.as_bytes()[end]))
     }
 
     /// The first and the last match of every rule, by start, then in the order of the rules.
-    pub fn scan(&self, text: &str) -> Vec<Found> {
+    /// `source` gives the regex of a rule. Regexes must have passed [`rule::compile`]; one that does
+    /// not compile never matches.
+    pub fn scan<'r>(&self, text: &str, source: impl Fn(usize) -> Option<&'r str>) -> Vec<Found> {
         // Which rule's literals stand where: rule, start, end.
         let mut seen: Vec<(usize, usize, usize)> = Vec::new();
-        for end in ends(text) {
-            self.needles.each(&text.as_bytes()[end.clone()], |literal, start| {
-                let Gate { length, rules } = &self.gates[literal];
-                seen.extend(rules.iter().map(|&rule| (rule, end.start + start, end.start + start + length)));
-            });
+        for part in ends(text) {
+            let offset = part.start;
+            self.gate.each(&text.as_bytes()[part], |rule, start, end| seen.push((rule, offset + start, offset + end)));
         }
         seen.sort_unstable();
         let mut found = Vec::new();
         for seen in seen.chunk_by(|a, b| a.0 == b.0) {
             let rule = seen[0].0;
-            match &self.rules[rule].regex {
-                None => {
+            // Mostly it could not, and then the regex need not even be read.
+            let could_match = |part: &Range<usize>| self.gate.could_match(rule, &text[part.clone()]);
+            let mut parts = ends(text).filter(could_match).peekable();
+            if parts.peek().is_none() {
+                continue;
+            }
+            match self.rules[rule].get_or_init(|| Words::new(source(rule))) {
+                Words::Broken => {}
+                Words::Literals => {
                     let literal = |&(rule, start, end)| Found { rule, range: start..end, captures: Vec::new() };
                     found.extend(outermost(seen.iter().map(literal)));
                 }
-                Some(source) => {
-                    if let Some(compiled) = self.rules[rule].compiled.get_or_init(|| Compiled::new(source)) {
-                        // Every match holds a literal: most often there is one, and no second search.
-                        found.extend(outermost(compiled.matches(rule, text).take(seen.len())));
-                    }
+                Words::Regex(regex) => {
+                    let matches = parts.flat_map(|part| regex.matches(rule, text, part));
+                    // Every match holds a literal: most often there is one, and no second search.
+                    found.extend(outermost(matches.take(seen.len())));
                 }
             }
         }
@@ -116,37 +123,65 @@ impl Matcher {
     }
 }
 
-impl Compiled {
-    fn new(source: &str) -> Option<Self> {
-        let regex = rule::compile(source).ok()?;
-        let names = regex.capture_names().enumerate().filter_map(|(index, name)| Some((index, name?.into()))).collect();
-        Some(Compiled { regex, names })
+impl Words {
+    fn new(source: Option<&str>) -> Self {
+        let Some(source) = source else { return Words::Literals };
+        let lazy = |read| Lazy { read, bytes: AtomicUsize::new(0), few: OnceLock::new(), many: OnceLock::new() };
+        rule::parse(source).map_or(Words::Broken, |read| Words::Regex(Box::new(lazy(read))))
     }
+}
 
-    /// The matches in a text, at most [`VISITS`] in each of its ends.
-    fn matches(&self, rule: usize, text: &str) -> impl Iterator<Item = Found> {
-        ends(text).flat_map(move |end| {
-            let bytes = &text.as_bytes()[end.clone()];
-            // Looking for captures costs several times as much as looking for a match.
-            let (plain, capturing) = match self.names.is_empty() {
-                true => (Some(self.regex.find_iter(bytes)), None),
-                false => (None, Some(self.regex.captures_iter(bytes))),
-            };
-            let plain = plain.into_iter().flatten().map(move |found| (found.range(), Vec::new()));
-            let capturing = capturing.into_iter().flatten().map(|captures| self.named(&captures));
-            plain.chain(capturing).take(VISITS).map(move |(range, mut captures)| {
-                captures.iter_mut().for_each(|capture| capture.range = whole(text, end.start, &capture.range));
-                Found { rule, range: whole(text, end.start, &range), captures }
+impl Lazy {
+    /// The matches in `part` of a text, at most [`VISITS`].
+    fn matches(&self, rule: usize, text: &str, part: Range<usize>) -> impl Iterator<Item = Found> {
+        let compiled = self.compiled(part.len()).into_iter();
+        compiled.flat_map(move |compiled| {
+            let offset = part.start;
+            compiled.matches(&text.as_bytes()[part.clone()]).map(move |(range, mut captures)| {
+                captures.iter_mut().for_each(|capture| capture.range = whole(text, offset, &capture.range));
+                Found { rule, range: whole(text, offset, &range), captures }
             })
         })
     }
 
-    /// What matched, and the named captures that took part.
-    fn named(&self, captures: &Captures<'_>) -> (Range<usize>, Vec<Capture>) {
-        let named = |(index, name): &(usize, Arc<str>)| {
-            Some(Capture { name: Arc::clone(name), range: captures.get(*index)?.range() })
+    /// The regex, built for as much as it has seen and for `bytes` more.
+    fn compiled(&self, bytes: usize) -> Option<&Compiled> {
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let many = || self.many.get_or_init(|| Compiled::new(&self.read, Effort::Much)).as_ref();
+        let few = || self.few.get_or_init(|| Compiled::new(&self.read, Effort::Little)).as_ref();
+        match before.saturating_add(bytes) > FEW_BYTES {
+            true => many().or_else(few),
+            false => few(),
+        }
+    }
+}
+
+impl Compiled {
+    fn new(read: &Hir, effort: Effort) -> Option<Self> {
+        let regex = rule::build(read, effort).ok()?;
+        let names = regex.group_info().pattern_names(PatternID::ZERO);
+        let names = names.enumerate().filter_map(|(index, name)| Some((index, name?.into()))).collect();
+        Some(Compiled { regex, names })
+    }
+
+    /// The matches in a text, at most [`VISITS`], with the named captures that took part.
+    fn matches(&self, text: &[u8]) -> impl Iterator<Item = (Range<usize>, Vec<Capture>)> {
+        // Looking for captures costs several times as much as looking for a match.
+        let (plain, capturing) = match self.names.is_empty() {
+            true => (Some(self.regex.find_iter(text)), None),
+            false => (None, Some(self.regex.captures_iter(text))),
         };
-        (captures.get_match().range(), self.names.iter().filter_map(named).collect())
+        let plain = plain.into_iter().flatten().map(|found| (found.range(), Vec::new()));
+        let capturing = capturing.into_iter().flatten().filter_map(|captures| self.named(&captures));
+        plain.chain(capturing).take(VISITS)
+    }
+
+    /// What matched, and the named captures that took part.
+    fn named(&self, captures: &Captures) -> Option<(Range<usize>, Vec<Capture>)> {
+        let named = |(index, name): &(usize, Arc<str>)| {
+            Some(Capture { name: Arc::clone(name), range: captures.get_group(*index)?.range() })
+        };
+        Some((captures.get_match()?.range(), self.names.iter().filter_map(named).collect()))
     }
 }
 

@@ -7,12 +7,16 @@
 //! regex that no text has asked for.
 //! Where to start reading: [`schema`], then [`Catalogue`].
 
+mod gate;
 mod matcher;
 mod needles;
 mod predicate;
 pub mod read;
+mod required;
 mod rule;
 pub mod schema;
+mod strings;
+mod table;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -22,24 +26,45 @@ pub use matcher::Capture;
 pub use read::CatalogueError;
 pub use schema::{CauseEntry, Component, Mark, Marker, Pattern, Predicate, Proof};
 
+use gate::Gate;
 use matcher::Matcher;
 use schema::Knowledge;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
+use strings::Strings;
+use table::{Sealed, Table};
 use tminus_core::vocabulary::CauseKey;
 
 /// The largest file of a user's catalogue, in bytes.
 const USER_BYTES: usize = 1 << 20;
 
+/// What the build made of `knowledge/`: everything that would take time at a start.
+struct Embedded {
+    digest: &'static str,
+    causes: Sealed,
+    patterns: Sealed,
+    markers: Sealed,
+    components: Sealed,
+    gate: Gate,
+}
+
+/// Written by the build script.
+mod embedded {
+    use super::needles::{Entry, Grams, Needles};
+    use super::{Cow, Embedded, Gate, Sealed, Strings};
+    include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+}
+
 /// Causes, the words that speak for them, and what else is known about software that starts.
 #[derive(Debug)]
 pub struct Catalogue {
-    knowledge: Knowledge,
-    /// Where each cause stands.
-    causes: BTreeMap<CauseKey, usize>,
-    /// Made when the first text is looked at: asking for a cause needs none of it.
-    matcher: OnceLock<Matcher>,
+    digest: Cow<'static, str>,
+    causes: Table<CauseEntry>,
+    patterns: Table<Pattern>,
+    markers: Table<Marker>,
+    components: Table<Component>,
+    matcher: Matcher,
 }
 
 /// Which pattern; valid for the catalogue that gave it.
@@ -103,19 +128,19 @@ impl Hit {
 impl Catalogue {
     /// What is built in.
     pub fn builtin() -> &'static Catalogue {
-        static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| {
-            let embedded = include_str!(concat!(env!("OUT_DIR"), "/catalogue.json"));
-            Catalogue::new(serde_json::from_str(embedded).expect("the build wrote it with the same types"))
-        });
+        static BUILTIN: LazyLock<Catalogue> = LazyLock::new(Catalogue::sealed);
         &BUILTIN
     }
 
     /// What is built in and a user's files, given as (name, TOML text); their order does not
     /// matter. Errors are all mistakes of all files.
     pub fn with_user(files: &[(String, String)]) -> Result<Catalogue, Vec<CatalogueError>> {
+        if files.is_empty() {
+            return Ok(Catalogue::sealed());
+        }
         let mut files = files.to_vec();
         files.sort();
-        let mut knowledge = Catalogue::builtin().knowledge.clone();
+        let mut knowledge = Catalogue::builtin().knowledge();
         let mut errors: Vec<_> = files.iter().filter_map(|(name, text)| too_large(name, text)).collect();
         files.retain(|(_, text)| text.len() <= USER_BYTES);
         let (rows, unreadable) = read::read(&files);
@@ -125,57 +150,94 @@ impl Catalogue {
             errors.sort();
             return Err(errors);
         }
-        if !files.is_empty() {
-            let texts = files.iter().map(|(_, text)| text);
-            knowledge.digest = read::digest(std::iter::once(&knowledge.digest).chain(texts));
-        }
+        let texts = files.iter().map(|(_, text)| text);
+        knowledge.digest = read::digest(std::iter::once(&knowledge.digest).chain(texts));
         knowledge.extend(rows);
         Ok(Catalogue::new(knowledge))
     }
 
+    /// What is built in, nothing of it read yet.
+    fn sealed() -> Self {
+        let embedded = &embedded::BUILTIN;
+        let rules = embedded.patterns.by_name.len() + embedded.markers.by_name.len();
+        Catalogue {
+            digest: embedded.digest.into(),
+            causes: Table::sealed(&embedded.causes),
+            patterns: Table::sealed(&embedded.patterns),
+            markers: Table::sealed(&embedded.markers),
+            components: Table::sealed(&embedded.components),
+            matcher: Matcher::new(embedded.gate.clone(), rules),
+        }
+    }
+
     fn new(knowledge: Knowledge) -> Self {
-        let causes = knowledge.causes.iter().enumerate().map(|(index, cause)| (cause.key.clone(), index)).collect();
-        Catalogue { knowledge, causes, matcher: OnceLock::new() }
+        let patterns = knowledge.patterns.iter().map(|pattern| pattern.literals.as_slice());
+        let markers = knowledge.markers.iter().map(|marker| marker.literals.as_slice());
+        let gate = Gate::new(patterns.chain(markers), requirements(&knowledge));
+        Catalogue {
+            digest: knowledge.digest.into(),
+            matcher: Matcher::new(gate, knowledge.patterns.len() + knowledge.markers.len()),
+            causes: Table::open(knowledge.causes),
+            patterns: Table::open(knowledge.patterns),
+            markers: Table::open(knowledge.markers),
+            components: Table::open(knowledge.components),
+        }
+    }
+
+    /// All rows, to be changed.
+    fn knowledge(&self) -> Knowledge {
+        Knowledge {
+            digest: self.digest.to_string(),
+            causes: self.causes().cloned().collect(),
+            patterns: self.patterns().cloned().collect(),
+            markers: self.markers().cloned().collect(),
+            components: self.components().cloned().collect(),
+        }
     }
 
     /// SHA-256 of the sources, as `sha256:` and 64 hexadecimal digits.
     pub fn digest(&self) -> &str {
-        &self.knowledge.digest
+        &self.digest
     }
 
     /// The cause of that key.
     pub fn cause(&self, key: &CauseKey) -> Option<&CauseEntry> {
-        self.knowledge.causes.get(*self.causes.get(key)?)
+        Some(self.causes.get(self.causes.find(key.as_str())?))
+    }
+
+    /// The pattern of that id.
+    pub fn pattern_by_id(&self, id: &str) -> Option<&Pattern> {
+        Some(self.patterns.get(self.patterns.find(id)?))
     }
 
     /// All causes, in declared order.
-    pub fn causes(&self) -> &[CauseEntry] {
-        &self.knowledge.causes
+    pub fn causes(&self) -> impl ExactSizeIterator<Item = &CauseEntry> {
+        self.causes.iter()
     }
 
     /// All patterns, in declared order.
-    pub fn patterns(&self) -> &[Pattern] {
-        &self.knowledge.patterns
+    pub fn patterns(&self) -> impl ExactSizeIterator<Item = &Pattern> {
+        self.patterns.iter()
     }
 
     /// All markers, in declared order.
-    pub fn markers(&self) -> &[Marker] {
-        &self.knowledge.markers
+    pub fn markers(&self) -> impl ExactSizeIterator<Item = &Marker> {
+        self.markers.iter()
     }
 
     /// All components, in declared order.
-    pub fn components(&self) -> &[Component] {
-        &self.knowledge.components
+    pub fn components(&self) -> impl ExactSizeIterator<Item = &Component> {
+        self.components.iter()
     }
 
     /// The pattern of a hit.
     pub fn pattern(&self, pattern: PatternRef) -> &Pattern {
-        &self.knowledge.patterns[pattern.0 as usize]
+        self.patterns.get(pattern.0 as usize)
     }
 
     /// The marker of a hit.
     pub fn marker(&self, marker: MarkerRef) -> &Marker {
-        &self.knowledge.markers[marker.0 as usize]
+        self.markers.get(marker.0 as usize)
     }
 
     /// The id of a rule, unique among patterns or among markers.
@@ -193,7 +255,7 @@ impl Catalogue {
             component.frames.iter().filter(|part| frame.contains(part.as_str())).map(String::len).max()
         };
         let mut best: Option<(usize, &str)> = None;
-        for component in &self.knowledge.components {
+        for component in self.components() {
             if let Some(length) = known(component).filter(|length| best.is_none_or(|(most, _)| *length > most)) {
                 best = Some((length, &component.name));
             }
@@ -203,17 +265,17 @@ impl Catalogue {
 
     /// The component that usually listens on `port`; the first declared.
     pub fn component_of_port(&self, port: u16) -> Option<&str> {
-        self.knowledge.components.iter().find(|c| c.ports.contains(&port)).map(|c| c.name.as_str())
+        self.components().find(|c| c.ports.contains(&port)).map(|c| c.name.as_str())
     }
 
     /// The component that the variable `name` usually configures; the first declared.
     pub fn component_of_env(&self, name: &str) -> Option<&str> {
-        self.knowledge.components.iter().find(|c| c.env.iter().any(|env| env == name)).map(|c| c.name.as_str())
+        self.components().find(|c| c.env.iter().any(|env| env == name)).map(|c| c.name.as_str())
     }
 
     /// Could `text` hold the words of any rule? Fast; `false` means that [`Catalogue::scan`] is empty.
     pub fn gate(&self, text: &str) -> bool {
-        self.matcher().gate(text)
+        self.matcher.gate(text)
     }
 
     /// The rules whose words stand in `text` (one block: a record, or a joined failure), each with
@@ -221,8 +283,12 @@ impl Catalogue {
     /// Of a text of more than 16 KiB the first and the last 8 KiB are looked at. `when` is not
     /// considered here.
     pub fn scan(&self, text: &str) -> Vec<Hit> {
-        let patterns = self.knowledge.patterns.len();
-        let found = self.matcher().scan(text).into_iter();
+        let patterns = self.patterns.len();
+        let source = |rule: usize| match rule.checked_sub(patterns) {
+            None => self.patterns.get(rule).regex.as_deref(),
+            Some(marker) => self.markers.get(marker).regex.as_deref(),
+        };
+        let found = self.matcher.scan(text, source).into_iter();
         found
             .map(|found| Hit {
                 rule: match found.rule.checked_sub(patterns) {
@@ -243,14 +309,23 @@ impl Catalogue {
         let template = self.pattern(hit.pattern()?).culprit.as_deref()?;
         template::fill(template, |name| hit.captured(name, text))
     }
+}
 
-    fn matcher(&self) -> &Matcher {
-        self.matcher.get_or_init(|| {
-            let patterns = self.knowledge.patterns.iter().map(|p| (p.literals.as_slice(), p.regex.as_deref()));
-            let markers = self.knowledge.markers.iter().map(|m| (m.literals.as_slice(), m.regex.as_deref()));
-            Matcher::new(patterns.chain(markers))
-        })
-    }
+/// What the regexes of all rules require: known of what is built in, found out of a user's.
+fn requirements(knowledge: &Knowledge) -> Strings {
+    let built_in = Catalogue::builtin();
+    let known = |rule: usize| embedded::BUILTIN.gate.required.get(rule).to_owned();
+    let own = |regex: Option<&str>| regex.and_then(|regex| rule::parse(regex).ok()).map(|regex| required::of(&regex));
+    let patterns = knowledge.patterns.iter().map(|pattern| {
+        let known_as = built_in.patterns.find(&pattern.id).filter(|_| !pattern.replaces);
+        known_as.map(known).or_else(|| own(pattern.regex.as_deref())).unwrap_or_default()
+    });
+    let markers = knowledge.markers.iter().map(|marker| {
+        let known_as = built_in.markers.find(&marker.id).filter(|_| !marker.replaces);
+        let known_as = known_as.map(|marker| built_in.patterns.len() + marker);
+        known_as.map(known).or_else(|| own(marker.regex.as_deref())).unwrap_or_default()
+    });
+    patterns.chain(markers).collect()
 }
 
 fn too_large(file: &str, text: &str) -> Option<CatalogueError> {

@@ -10,24 +10,31 @@
 //! no more), 260 as a DFA that takes 24 MB and 70 ms to build, 28 in leftmost-first groups of 60.
 //! This read 510 in the same run, and is ready in about 2 ms.
 
+use super::strings::Strings;
+use std::borrow::Cow;
 use std::ops::ControlFlow::{self, Break, Continue};
 
-/// Literals, ready to be looked for.
-#[derive(Debug)]
+/// Literals, ready to be looked for. What is built in was made ready by the build.
+#[derive(Clone, Debug)]
 pub struct Needles {
-    literals: Vec<Box<[u8]>>,
+    pub(super) literals: Strings,
     /// For literals of 8 bytes or more: nearly all.
-    long: Grams<6, 3, 17>,
+    pub(super) long: Grams<6, 3, 17>,
     /// For literals of 4 bytes or more.
-    short: Grams<3, 2, 14>,
+    pub(super) short: Grams<3, 2, 14>,
 }
 
 impl Needles {
     /// Prepares literals, each of 4 bytes or more; shorter ones are never found.
     pub fn new<'l>(literals: impl Iterator<Item = &'l str>) -> Self {
-        let literals: Vec<Box<[u8]>> = literals.map(|literal| literal.as_bytes().into()).collect();
+        let literals: Strings = literals.collect();
         let is_long = |literal: &[u8]| literal.len() >= Grams::<6, 3, 17>::SHORTEST;
         Needles { long: Grams::new(&literals, is_long), short: Grams::new(&literals, |l| !is_long(l)), literals }
+    }
+
+    /// How long a literal is.
+    pub fn length(&self, literal: usize) -> usize {
+        self.literals.get(literal).len()
     }
 
     /// Does any literal occur?
@@ -48,23 +55,19 @@ impl Needles {
 }
 
 /// Literals by `STRIDE` neighbouring grams of `GRAM` bytes each; hashes have `BITS` bits.
-#[derive(Debug)]
-struct Grams<const GRAM: usize, const STRIDE: usize, const BITS: u32> {
+#[derive(Clone, Debug)]
+pub(super) struct Grams<const GRAM: usize, const STRIDE: usize, const BITS: u32> {
     /// Which hashes are known.
-    bits: Vec<u64>,
+    pub(super) bits: Cow<'static, [u64]>,
     /// Where the entries of each bucket of hashes begin.
-    buckets: Vec<u32>,
+    pub(super) buckets: Cow<'static, [u32]>,
     /// By hash.
-    entries: Vec<Entry>,
+    pub(super) entries: Cow<'static, [Entry]>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    gram: u64,
-    literal: u32,
-    /// Where in the literal the gram stands.
-    offset: u32,
-}
+/// A gram, the literal it is of, and where in the literal it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry(pub(super) u64, pub(super) u32, pub(super) u32);
 
 /// Hashes in one bucket, as a power of two.
 const BUCKET: u32 = 4;
@@ -72,36 +75,33 @@ const BUCKET: u32 = 4;
 impl<const GRAM: usize, const STRIDE: usize, const BITS: u32> Grams<GRAM, STRIDE, BITS> {
     const SHORTEST: usize = GRAM + STRIDE - 1;
 
-    fn new(literals: &[Box<[u8]>], mine: impl Fn(&[u8]) -> bool) -> Self {
+    fn new(literals: &Strings, mine: impl Fn(&[u8]) -> bool) -> Self {
         // Counted by hash: a collision makes a gram look more frequent, no more.
         let mut frequency = vec![0_usize; 1 << BITS];
-        for gram in literals.iter().flat_map(|literal| Self::all(literal)) {
+        for gram in literals.iter().flat_map(|literal| Self::all(literal.as_bytes())) {
             frequency[Self::hash(gram)] += 1;
         }
         let mut entries = Vec::new();
-        for (index, literal) in literals.iter().enumerate().filter(|(_, literal)| mine(literal)) {
+        for (index, literal) in literals.iter().map(str::as_bytes).enumerate().filter(|(_, literal)| mine(literal)) {
             let grams: Vec<u64> = Self::all(literal).collect();
             let frequencies: Vec<usize> = grams.iter().map(|&gram| frequency[Self::hash(gram)]).collect();
             let rarest = frequencies.windows(STRIDE).map(|window| window.iter().sum::<usize>()).enumerate();
             let Some((first, _)) = rarest.min_by_key(|&(_, sum)| sum) else { continue };
-            entries.extend((first..first + STRIDE).map(|offset| Entry {
-                gram: grams[offset],
-                literal: index as u32,
-                offset: offset as u32,
-            }));
+            let known_by = first..first + STRIDE;
+            entries.extend(known_by.map(|offset| Entry(grams[offset], index as u32, offset as u32)));
         }
-        entries.sort_by_key(|entry| (Self::hash(entry.gram), entry.literal, entry.offset));
+        entries.sort_by_key(|&Entry(gram, literal, offset)| (Self::hash(gram), literal, offset));
         let mut bits = vec![0; 1 << (BITS - 6)];
         let mut buckets = vec![0; (1 << (BITS - BUCKET)) + 1];
-        for entry in &entries {
-            let hash = Self::hash(entry.gram);
+        for &Entry(gram, ..) in &entries {
+            let hash = Self::hash(gram);
             bits[hash >> 6] |= 1 << (hash & 63);
             buckets[(hash >> BUCKET) + 1] += 1;
         }
         for bucket in 1..buckets.len() {
             buckets[bucket] += buckets[bucket - 1];
         }
-        Grams { bits, buckets, entries }
+        Grams { bits: bits.into(), buckets: buckets.into(), entries: entries.into() }
     }
 
     /// Multiplicative hashing: the upper bits depend on all bytes.
@@ -118,15 +118,16 @@ impl<const GRAM: usize, const STRIDE: usize, const BITS: u32> Grams<GRAM, STRIDE
     #[inline(always)]
     fn walk(
         &self,
-        literals: &[Box<[u8]>],
+        literals: &Strings,
         text: &[u8],
         found: &mut impl FnMut(usize, usize) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        let bits: &[u64] = &self.bits;
         let mut at = 0;
         while at + GRAM <= text.len() {
             let gram = gram::<GRAM>(text, at);
             let hash = Self::hash(gram);
-            if self.bits[hash >> 6] >> (hash & 63) & 1 == 1 {
+            if bits[hash >> 6] >> (hash & 63) & 1 == 1 {
                 self.verify(literals, text, at, gram, found)?;
             }
             at += STRIDE;
@@ -137,7 +138,7 @@ impl<const GRAM: usize, const STRIDE: usize, const BITS: u32> Grams<GRAM, STRIDE
     /// Which literals stand around a gram that was found at `at`.
     fn verify(
         &self,
-        literals: &[Box<[u8]>],
+        literals: &Strings,
         text: &[u8],
         at: usize,
         gram: u64,
@@ -145,9 +146,10 @@ impl<const GRAM: usize, const STRIDE: usize, const BITS: u32> Grams<GRAM, STRIDE
     ) -> ControlFlow<()> {
         let bucket = Self::hash(gram) >> BUCKET;
         for entry in &self.entries[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize] {
-            let Some(start) = at.checked_sub(entry.offset as usize).filter(|_| entry.gram == gram) else { continue };
-            if text[start..].starts_with(&literals[entry.literal as usize]) {
-                found(entry.literal as usize, start)?;
+            let &Entry(_, literal, offset) = entry;
+            let Some(start) = at.checked_sub(offset as usize).filter(|_| entry.0 == gram) else { continue };
+            if text[start..].starts_with(literals.get(literal as usize).as_bytes()) {
+                found(literal as usize, start)?;
             }
         }
         Continue(())

@@ -61,7 +61,8 @@ fn position_end(row: &str) -> Option<usize> {
     let word = row.split(' ').next()?;
     let colon = |(at, _): (usize, &str)| {
         let source = &word[..at];
-        (source.ends_with(".rb") || source.ends_with('>')).then_some(at + 1)
+        (source.ends_with(".rb") || source.ends_with('>') || source.starts_with('/') && row.contains(":in "))
+            .then_some(at + 1)
     };
     let source = word.match_indices(':').find_map(colon)?;
     let digits = row[source..].bytes().take_while(u8::is_ascii_digit).count();

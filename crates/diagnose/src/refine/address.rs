@@ -85,7 +85,7 @@ pub fn peer_of_refusal(finding: &mut Option<Finding>, context: &Context) {
     if key != finding.key.as_str() {
         let default = finding.unnamed(context.catalogue);
         let culprit = if default {
-            context.catalogue.causes().iter().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone())
+            context.catalogue.causes().find(|c| c.key.as_str() == key).map(|c| c.culprit.clone())
         } else {
             None
         };
@@ -108,12 +108,14 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
     };
     let said = context.reading.attempt.targets.iter().map(|t| t.name.clone()).find(|name| named(name));
     let set = || {
-        context.facts.env.values().find_map(|value| {
-            let host = host_of(value)
-                .filter(|h| h.parse::<std::net::IpAddr>().is_err() && h.contains('.') | value.contains("://"))?;
-            let same =
-                port_after(value, &host).or(finding.component.as_deref().and_then(|c| default_port(c, value)))? == port;
-            same.then(|| format!("{host}:{port}"))
+        context.facts.env.iter().find_map(|(name, value)| {
+            let of = component_of_setting(context.catalogue, name, value)?;
+            if finding.component.as_deref().is_some_and(|c| c != of) {
+                return None;
+            }
+            let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && !is_number(h))?;
+            let usual = || context.catalogue.components().iter().find(|c| c.name == of)?.ports.first().copied();
+            (port_after(value, &host).or_else(usual)? == port).then(|| format!("{host}:{port}"))
         })
     };
     // `host=db.internal` beside the address, as drivers repeat what they were given.
@@ -127,16 +129,8 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
     }
 }
 
-/// The port that a URL without one means.
-fn default_port(component: &str, value: &str) -> Option<u16> {
-    let of = |scheme: &str| value.contains(scheme);
-    match component {
-        "postgres" if of("postgres") || of("host=") => Some(5432),
-        "redis" if of("redis") => Some(6379),
-        "mysql" if of("mysql") => Some(3306),
-        "rabbitmq" if of("amqp") => Some(5672),
-        _ => None,
-    }
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A pooler waits for a database that its own output says it cannot reach.
@@ -162,6 +156,16 @@ pub fn behind_pooler(finding: &mut Option<Finding>, context: &Context) {
         context.catalogue,
     );
     finding.cite(Cited::Log(companion.at.clone(), None), Supports::Cause);
+}
+
+/// A pooler says the same to its clients when it is used up and when its database is gone: without
+/// its own words only the first suspicion remains.
+pub fn pooler_alone(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    let pooler_speaks = context.companions.iter().any(|c| c.name.contains("bouncer") || c.says.contains("pooler"));
+    if finding.key.as_str() == "query_wait_timeout" && !pooler_speaks {
+        finding.add("a pooler says the same when its database is gone", -2.6);
+    }
 }
 
 /// Nothing listens where a sidecar should.
@@ -253,7 +257,11 @@ pub fn configuring_variable(finding: &mut Option<Finding>, context: &Context) {
     if finding.domain != Domain::Configuration || !connects || finding.key.as_str() == "wrong_host" {
         return;
     }
-    let Some(component) = finding.component.as_deref() else { return };
+    let transport = finding.component.as_deref().is_none_or(|c| matches!(c, "tls" | "tcp" | "dns" | "network"));
+    let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
+    let by_frames = failure.and_then(|f| f.links.iter().find_map(|l| l.component.as_deref())).filter(|_| transport);
+    let near = || context.reading.attempt.targets.iter().find_map(|t| t.component.as_deref()).filter(|_| transport);
+    let Some(component) = by_frames.or_else(near).or(finding.component.as_deref()) else { return };
     let host = host_ports(&finding.culprit).first().map(|(host, _)| (*host).to_owned());
     let set =
         |(name, value): &(&String, &String)| component_of_setting(context.catalogue, name, value) == Some(component);

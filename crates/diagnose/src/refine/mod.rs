@@ -74,6 +74,7 @@ const REFINEMENTS: &[Refinement] = &[
     address::socket_behind_proxy,
     address::peer_of_refusal,
     address::behind_pooler,
+    address::pooler_alone,
     address::sidecar_target,
     address::server_beside_it,
     address::wrong_address,

@@ -23,6 +23,7 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
             | "missing_mount"
             | "wrong_socket_path"
             | "startup_exception"
+            | "whitespace_in_value"
             | "server_closed_connection"
     );
     if !about_values {

@@ -99,6 +99,15 @@ fn a_pretty_printed_payload_knows_the_lines_of_its_parts() {
     assert_eq!(record.text, "start-up failed\nTraceback (most recent call last):\n  File \"a.py\"\nKeyError: 'X'");
     let lines: Vec<u32> = (0..4).map(|nth| record.physical_line(nth)).collect();
     assert_eq!(lines, [7, 6, 6, 6]);
+    let fields = text.replace(
+        "\"message\": \"start-up failed\"",
+        "\"host\": \"db\",\n   \"message\": \"start-up failed\", \"port\":\n 1, \"user\": \"orders\"",
+    );
+    let record = one(&fields);
+    let lines: Vec<(&str, u32)> =
+        (0..7).zip(record.text.lines()).map(|(n, text)| (text, record.physical_line(n))).collect();
+    assert_eq!(lines[..4], [("start-up failed", 8), ("host: db", 7), ("port: 1", 9), ("user: orders", 9)]);
+    assert_eq!(lines[4], ("Traceback (most recent call last):", 6));
 }
 
 #[test]

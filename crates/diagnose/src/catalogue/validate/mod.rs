@@ -4,7 +4,8 @@ use super::read::{CatalogueError, Entry, Row, Rows, suggest};
 use super::rule::{self, LITERAL_MAX, LITERAL_MIN};
 use super::schema::{CauseEntry, Component, Knowledge, Mark, Marker, Pattern, Predicate, Proof};
 use super::template::{self, Part};
-use regex::bytes::Regex;
+use regex_automata::PatternID;
+use regex_automata::meta::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use tminus_core::vocabulary::CauseKey;
 
@@ -169,7 +170,7 @@ impl<'r> Check<'r> {
         self.name(row, marker.replaces);
         self.id(row, &marker.software);
         let regex = self.words(row, &marker.literals, marker.regex.as_deref(), &marker.samples, &marker.near_misses);
-        let captures = |wanted: &str| regex.iter().flat_map(Regex::capture_names).flatten().any(|name| name == wanted);
+        let captures = |wanted: &str| regex.iter().flat_map(names).any(|name| name == wanted);
         if marker.marks == Mark::PhaseFailed && !captures("phase") {
             self.report(row, "`phase_failed` without the phase", "add `(?P<phase>...)` to the regex");
         }
@@ -308,7 +309,7 @@ impl<'r> Check<'r> {
         };
         for part in parts {
             let Part::Capture(name) = part else { continue };
-            let known: Vec<&str> = regex.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
+            let known: Vec<&str> = regex.into_iter().flat_map(names).collect();
             if !known.contains(&name) {
                 let next = suggest(name, known).unwrap_or_else(|| format!("add `(?P<{name}>...)` to the regex"));
                 self.report(row, format!("`culprit` names `{{{name}}}`, which the regex does not capture"), next);
@@ -347,6 +348,11 @@ impl<'r> Check<'r> {
             self.report(row, format!("`{path}` is a group of facts"), format!("name one, as `{section}.NAME`"));
         }
     }
+}
+
+/// The names of a regex's captures.
+fn names(regex: &Regex) -> impl Iterator<Item = &str> {
+    regex.group_info().pattern_names(PatternID::ZERO).flatten()
 }
 
 /// Lower case letters, digits, `-` and `_`.

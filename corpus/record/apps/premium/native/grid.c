@@ -1,0 +1,1 @@
+int grid_cells(int zone) { return zone * 4096; }
