@@ -505,15 +505,16 @@ fn language_name(language: Language) -> &'static str {
     }
 }
 
-/// `file:line` of a call in the program's own code, without the directories above it.
+/// `file:line` of a call in the program's own code, with its directory where that tells something.
 fn place_of(frame: &Frame) -> String {
-    let name = match frame.file.rsplit(['/', '\\']).next() {
-        Some(file) if !file.is_empty() => file,
-        _ => frame.function.as_str(),
-    };
+    let mut parts = frame.file.rsplit(['/', '\\']);
+    let name = parts.next().filter(|name| !name.is_empty()).unwrap_or(frame.function.as_str());
+    let common = ["app", "src", "srv", "code", "dist", "build", "lib", "root", "opt", "workspace", ".", ""];
+    let directory = parts.next().filter(|directory| !common.contains(directory));
+    let place = directory.map_or_else(|| name.to_owned(), |directory| format!("{directory}/{name}"));
     match frame.number {
-        Some(number) => format!("{name}:{number}"),
-        None => name.to_owned(),
+        Some(number) => format!("{place}:{number}"),
+        None => place,
     }
 }
 

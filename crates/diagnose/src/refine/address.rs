@@ -114,7 +114,7 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
                 return None;
             }
             let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && !is_number(h))?;
-            let usual = || context.catalogue.components().iter().find(|c| c.name == of)?.ports.first().copied();
+            let usual = || context.catalogue.components().find(|c| c.name == of)?.ports.first().copied();
             (port_after(value, &host).or_else(usual)? == port).then(|| format!("{host}:{port}"))
         })
     };

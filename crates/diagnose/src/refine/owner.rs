@@ -9,8 +9,13 @@ pub fn of_setting(finding: &mut Option<Finding>, _: &Context) {
     let Some(finding) = finding else { return };
     let data = ["postgres", "mysql", "mongo", "mssql", "cassandra", "elasticsearch", "clickhouse"];
     let of_data = finding.component.as_deref().is_some_and(|component| data.contains(&component));
-    if finding.key.as_str() == "invalid_config_parameter" && of_data {
+    if finding.key.as_str() != "invalid_config_parameter" {
+        return;
+    }
+    if of_data {
         finding.owner = Role::Database;
+    } else if finding.component.as_deref() == Some("pgbouncer") {
+        finding.owner = Role::Platform;
     }
 }
 

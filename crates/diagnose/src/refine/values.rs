@@ -97,6 +97,11 @@ pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
     ) {
         return;
     }
+    let said = finding.event.and_then(|event| context.reading.matched(event)).map(|m| m.says.as_str()).unwrap_or("");
+    if let Some(name) = variable_in_source(said).filter(|name| !finding.culprit.contains(name)) {
+        finding.culprit = name.to_owned();
+        return;
+    }
     let names = |name: &String| finding.culprit.contains(name.as_str());
     if context.facts.env.is_empty() || context.facts.env.keys().any(names) {
         return;
@@ -146,13 +151,29 @@ pub fn variable_of_value(finding: &mut Option<Finding>, context: &Context) {
     }
 }
 
+/// The only variable that the source lines of a traceback read.
+fn variable_in_source(text: &str) -> Option<&str> {
+    let reads =
+        ["environ[", "environ.get(", "getenv(", "process.env.", "process.env[", "ENV[", "ENV.fetch(", "env::var("];
+    let named = |at: usize| {
+        let rest = text[at..].trim_start_matches(['"', '\'']);
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+        (end >= 2 && rest.starts_with(|c: char| c.is_ascii_uppercase())).then(|| &rest[..end])
+    };
+    let mut found =
+        reads.iter().flat_map(|read| text.match_indices(read)).filter_map(|(at, read)| named(at + read.len()));
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
+}
+
 /// Nothing names the place: the deepest frame of the program's own code does.
 pub fn named_place(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
     let default = finding.unnamed(context.catalogue);
     let own = matches!(finding.domain, Domain::Application | Domain::Configuration);
     let connects = (Layer::Dns..=Layer::Query).contains(&finding.layer);
-    if !default || !own || connects {
+    let order = finding.key.as_str() == "init_order";
+    if !(default || order) || !own || connects {
         return;
     }
     let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
