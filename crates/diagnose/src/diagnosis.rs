@@ -134,7 +134,7 @@ impl<'c> Diagnosis<'c> {
                 attempts.push(reader.attempt(&lane.key, None, &items[cut.items]));
             }
         }
-        target::choose(&attempts, wanted)
+        target::choose(&attempts, wanted, self.options.exits.as_ref())
     }
 
     /// Attempts of the target, and what others said.

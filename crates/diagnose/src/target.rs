@@ -5,6 +5,7 @@ use crate::lane::LaneKey;
 use crate::reading;
 use std::collections::BTreeMap;
 use tminus_core::event::EventKind;
+use tminus_core::exits::Exits;
 use tminus_core::record::Name;
 use tminus_core::vocabulary::Stage;
 
@@ -33,6 +34,7 @@ impl Unit {
 #[derive(Debug, Default)]
 struct Standing {
     failed: usize,
+    grave: usize,
     ready: usize,
     attempts: usize,
     texts: String,
@@ -40,7 +42,8 @@ struct Standing {
 }
 
 /// Chooses the target among the units of `attempts`: the failing one that the others do not depend on.
-pub fn choose(attempts: &[Attempt], wanted: Option<&str>) -> Option<Unit> {
+/// What the exits file calls its revisions begins with the name of the service, where both are named.
+pub fn choose(attempts: &[Attempt], wanted: Option<&str>, exits: Option<&Exits>) -> Option<Unit> {
     let mut standings: BTreeMap<Unit, Standing> = BTreeMap::new();
     for attempt in attempts {
         let reading = reading::read(attempt);
@@ -49,6 +52,7 @@ pub fn choose(attempts: &[Attempt], wanted: Option<&str>) -> Option<Unit> {
         standing.failed += usize::from(reading.failed());
         standing.ready += usize::from(reading.stage.is_some_and(|s| s.0 >= Stage::Listening));
         standing.server |= is_server(attempt);
+        standing.grave += reading.terminals.len();
         if standing.texts.len() < 64 << 10 {
             for (_, matched) in reading.matches() {
                 standing.texts.push_str(&matched.says);
@@ -73,15 +77,26 @@ pub fn choose(attempts: &[Attempt], wanted: Option<&str>) -> Option<Unit> {
         .max_by_key(|(unit, standing)| {
             let fails = standing.failed > 0;
             (
+                named_by(exits, unit),
                 fails,
                 !standing.server,
                 !(fails && depended_on(unit)),
                 standing.failed,
+                standing.grave,
                 standing.attempts,
                 std::cmp::Reverse((*unit).clone()),
             )
         })
         .map(|(unit, _)| unit.clone())
+}
+
+/// Is the unit the one whose revisions the exits file lists?
+fn named_by(exits: Option<&Exits>, unit: &Unit) -> bool {
+    let revisions = || exits.into_iter().flat_map(|exits| exits.attempts.iter().filter_map(|a| a.revision.as_deref()));
+    let of = |name: &str| {
+        name.len() >= 3 && revisions().any(|r| r.strip_prefix(name).is_some_and(|rest| rest.starts_with('-')))
+    };
+    [unit.service.as_deref(), unit.container.as_deref()].into_iter().flatten().any(of)
 }
 
 /// Does a text name a host or service as a word?

@@ -6,6 +6,7 @@
 //! a mechanism, a guess? The values were fitted on the development corpus; the bars of calibration
 //! are checked by its score.
 
+use crate::attempt::BREATH_MS;
 use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::{End, Reading};
 use crate::wording::{
@@ -397,6 +398,10 @@ fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: 
             candidate.linked = true;
             candidate.add(format!("the lines from it to the end all speak of {word}"), 1.8);
         }
+        if open && end.failure.is_none() && !candidate.linked && cascades(candidate, terminal, reading) {
+            candidate.linked = true;
+            candidate.add("the first of the errors that came at once before the end", 1.6);
+        }
         explained |= candidate.linked && open;
         let entry = catalogue.cause(&candidate.key);
         let used_up = entry.is_some_and(|e| e.layer == Layer::Resource && e.domain == Domain::Capacity);
@@ -502,6 +507,19 @@ fn shared_thread(from: usize, terminal: usize, reading: &Reading) -> Option<Stri
         }
     }
     shared
+}
+
+/// Is it an error by its own level, and did only errors and their words follow, at once, to the end?
+fn cascades(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
+    let at = |index: usize| reading.attempt.events[index].at.map(|at| at.as_millisecond());
+    let (Some(said), Some(ended)) = (at(candidate.event), at(terminal)) else { return false };
+    let error = |index: usize| reading.matched(index).is_some_and(|m| m.severity >= Some(Severity::Error));
+    candidate.event < terminal
+        && ended - said <= BREATH_MS
+        && !candidate.tolerated
+        && error(candidate.event)
+        && (candidate.event + 1..terminal)
+            .all(|index| error(index) || reading.matched(index).is_some_and(|m| m.role == LineRole::Consequence))
 }
 
 /// Is there nothing but failures without words of their own between a candidate and the end?

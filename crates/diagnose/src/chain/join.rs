@@ -201,8 +201,12 @@ impl<'l, 't> Joiner<'l, 't> {
                 && !self.lines[at - count].text.trim().is_empty();
             single.then(|| at - count)
         };
+        // Deno draws the source between an error's title and its calls: a caret stands above these.
+        let caret = |at: &usize| self.lines[*at].text.trim().bytes().all(|b| b == b'^' || b == b'~');
+        let drawn = before(1).filter(caret).and_then(|_| before(3));
         let first = match head {
             Head::Here => None,
+            Head::Title if drawn.is_some() => drawn,
             Head::Title if row.columned() => self.title,
             Head::Title => self.title.or(before(1)),
             Head::Paragraph => self.title.or(before(1)).or(before(2)),
