@@ -19,6 +19,8 @@ pub struct Item<'r> {
     pub pieces: Vec<(usize, usize)>,
     /// When its first row was written.
     pub at: Option<Timestamp>,
+    /// Its moment is that of a row before it: it has none of its own.
+    pub inherited: bool,
     /// When its last row was written.
     pub until: Option<Timestamp>,
     /// Highest severity of its rows.
@@ -218,6 +220,7 @@ fn item<'r>(rows: &'r [Row], group: &[usize], stream: Stream, catalogue: &Catalo
     Item {
         pieces,
         at: rows[group[0]].at,
+        inherited: rows[group[0]].record.at.is_none(),
         until: rows[*group.last().unwrap_or(&group[0])].at,
         severity: group.iter().filter_map(|&row| rows[row].record.severity).max(),
         stream,

@@ -110,7 +110,26 @@ fn by_windows(items: &[Item], windows: &[Window]) -> Vec<Cut> {
             _ => cuts.push(Cut { items: index..index + 1, exit }),
         }
     }
+    rows_before_the_first_stamp(items, &mut cuts);
     cuts
+}
+
+/// Rows without a time of their own at the end of a piece belong to the next one as far as they stand
+/// behind the last word of the end: programs print before their logger is set up.
+fn rows_before_the_first_stamp(items: &[Item], cuts: &mut [Cut]) {
+    for index in 1..cuts.len() {
+        let before = cuts[index - 1].items.clone();
+        let run = before.clone().rev().take_while(|&i| items[i].inherited).last();
+        let Some(run) = run.filter(|&run| run > before.start) else { continue };
+        let ends = |item: &Item| {
+            item.chain.is_some()
+                || [Mark::Wrapper, Mark::Consequence, Mark::Stopping, Mark::Exited].iter().any(|mark| item.is(*mark))
+        };
+        if let Some(end) = (run..before.end).rev().find(|&i| ends(&items[i])) {
+            cuts[index - 1].items.end = end + 1;
+            cuts[index].items.start = end + 1;
+        }
+    }
 }
 
 /// No row has a time: the program's words decide, the number of exits rows helps, and the last
@@ -186,10 +205,10 @@ fn by_markers(items: &[Item]) -> Vec<usize> {
 
 /// A banner is rarely the first line of an attempt: walks back from it to the end of the one before.
 fn back_to_end(items: &[Item], begun: usize, banner: usize) -> usize {
-    let ends = |item: &Item| {
-        item.chain.is_some() || item.is(Mark::Wrapper) || item.is(Mark::Consequence) || item.is(Mark::Stopping)
-    };
-    if let Some(end) = (begun + 1..banner).rev().find(|&index| ends(&items[index])) {
+    let says_so = |item: &Item| item.is(Mark::Wrapper) || item.is(Mark::Consequence) || item.is(Mark::Stopping);
+    let fails = |item: &Item| item.chain.is_some();
+    let before = |ends: &dyn Fn(&Item) -> bool| (begun + 1..banner).rev().find(|&index| ends(&items[index]));
+    if let Some(end) = before(&says_so).or_else(|| before(&fails)) {
         // A failure text that is followed by much more was survived: then silence is the better sign.
         if banner - end <= 40 {
             return end + 1;

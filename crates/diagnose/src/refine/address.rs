@@ -74,7 +74,20 @@ pub fn peer_of_refusal(finding: &mut Option<Finding>, context: &Context) {
     let by_frames = failure.and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
     let own = finding.component.clone().filter(|c| !matches!(c.as_str(), "tcp" | "network"));
     let near = || context.reading.attempt.targets.iter().find_map(|t| t.component.clone());
-    let Some(component) = by_port.or(own).or(by_frames).or_else(near) else { return };
+    let text = evidence_text(finding).to_ascii_lowercase();
+    let words = [
+        ("database", "postgres"),
+        ("postgres", "postgres"),
+        ("redis", "redis"),
+        ("cache", "redis"),
+        ("broker", "rabbitmq"),
+        ("amqp", "rabbitmq"),
+        ("rabbit", "rabbitmq"),
+        ("kafka", "kafka"),
+        ("nats", "nats"),
+    ];
+    let by_words = || words.iter().find(|(word, _)| text.contains(word)).map(|(_, component)| (*component).to_owned());
+    let Some(component) = by_port.or(own).or(by_frames).or_else(by_words).or_else(near) else { return };
     let key = match component.as_str() {
         "redis" => "redis_connection_refused",
         "rabbitmq" | "kafka" | "nats" => "broker_down",
