@@ -65,13 +65,14 @@ fn main() -> io::Result<()> {
 fn embedded(files: &[(String, String)], rows: &read::Rows) -> io::Result<String> {
     Ok(format!(
         "pub(super) static BUILTIN: Embedded = Embedded {{\ndigest: {:?},\ncauses: {},\npatterns: {},\n\
-         markers: {},\ncomponents: {},\ngate: {},\n}};\n",
+         markers: {},\ncomponents: {},\ngate: {},\nframes: {},\n}};\n",
         read::digest(files.iter().flat_map(|(name, text)| [name, text])),
         sealed(&rows.causes)?,
         sealed(&rows.patterns)?,
         sealed(&rows.markers)?,
         sealed(&rows.components)?,
         gate(rows),
+        frames(rows),
     ))
 }
 
@@ -93,6 +94,16 @@ fn gate(rows: &read::Rows) -> String {
         |regex: Option<&str>| regex.and_then(|regex| rule::parse(regex).ok()).map(|regex| required::of(&regex));
     let required = rules.clone().map(|(_, regex)| requires(regex).unwrap_or_default()).collect();
     let gate = gate::Gate::new(rules.map(|(literals, _)| literals), required);
+    gate_source(&gate)
+}
+
+/// The gate of what shows the components.
+fn frames(rows: &read::Rows) -> String {
+    let frames = rows.components.iter().map(|row| row.entry.frames.as_slice());
+    gate_source(&gate::Gate::new(frames, strings::Strings::default()))
+}
+
+fn gate_source(gate: &gate::Gate) -> String {
     let needles = &gate.needles;
     format!(
         "Gate {{ needles: Needles {{ literals: {}, long: {}, short: {} }}, ends: Cow::Borrowed(&{:?}), \

@@ -158,21 +158,76 @@ fn encoded_end(text: &[u8], start: usize, value: &[u8]) -> Option<usize> {
 
 /// True when `name` is the name of something secret.
 pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_NAMES.iter().any(|secret| name.contains(secret)) || name.ends_with("_key") || name.ends_with("_dsn")
+    let name = name.as_bytes();
+    let ends = |suffix: &[u8]| name.last_chunk::<4>().is_some_and(|end| end.eq_ignore_ascii_case(suffix));
+    let begins = |rest: &[u8], secret: &str| {
+        // The first byte decides nearly always.
+        rest[0].to_ascii_lowercase() == secret.as_bytes()[0]
+            && rest.get(..secret.len()).is_some_and(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
+    };
+    let holds = |at: usize| SECRET_NAMES.iter().any(|secret| begins(&name[at..], secret));
+    ends(b"_key") || ends(b"_dsn") || (0..name.len()).any(holds)
 }
 
 /// Byte ranges of `text` that hold secrets, by shape.
 fn secret_spans(text: &str) -> Vec<(usize, usize)> {
     let mut spans = Vec::new();
-    url_passwords(text, &mut spans);
-    named_values(text, &mut spans);
+    let signs = Signs::of(text.as_bytes());
+    if signs.at {
+        url_passwords(text, &mut spans);
+    }
+    if signs.separator {
+        named_values(text, &mut spans);
+    }
     known_tokens(text, &mut spans);
-    bearer_values(text, &mut spans);
-    flag_values(text, &mut spans);
-    secret_paths(text, &mut spans);
-    private_keys(text, &mut spans);
+    if signs.scheme {
+        bearer_values(text, &mut spans);
+    }
+    if signs.dashes {
+        flag_values(text, &mut spans);
+        private_keys(text, &mut spans);
+    }
+    if signs.domain {
+        secret_paths(text, &mut spans);
+    }
     spans
+}
+
+/// What one pass over a text shows, so that most lines need no closer look: each is a part of
+/// everything that the closer look could find.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    /// `@`, as between a password and a host.
+    at: bool,
+    /// `=` or `:`, as behind a name.
+    separator: bool,
+    /// `--`, as before a flag and around a key.
+    dashes: bool,
+    /// `rer ` or `sic `, as at the end of `Bearer `.
+    scheme: bool,
+    /// `com/`, as in [`SECRET_PATHS`].
+    domain: bool,
+}
+
+impl Signs {
+    fn of(text: &[u8]) -> Signs {
+        // Without branches, so that the compiler compares many bytes at once.
+        let from = |at: usize| text.get(at..).unwrap_or_default();
+        let mut signs = Signs::default();
+        for a in text {
+            signs.at |= *a == b'@';
+            signs.separator |= (*a == b'=') | (*a == b':');
+        }
+        for (a, b) in text.iter().zip(from(1)) {
+            signs.dashes |= (*a == b'-') & (*b == b'-');
+        }
+        for (((a, b), c), d) in text.iter().zip(from(1)).zip(from(2)).zip(from(3)) {
+            signs.scheme |= (*a == b'r') & (*b == b'e') & (*c == b'r') & (*d == b' ');
+            signs.scheme |= (*a == b's') & (*b == b'i') & (*c == b'c') & (*d == b' ');
+            signs.domain |= (*a == b'c') & (*b == b'o') & (*c == b'm') & (*d == b'/');
+        }
+        signs
+    }
 }
 
 /// `scheme://user:password@host`: the password.
@@ -201,15 +256,12 @@ fn url_passwords(text: &str, spans: &mut Vec<(usize, usize)>) {
 /// `name=value`, `name: value`, `"name": "value"` where the name is a secret's.
 fn named_values(text: &str, spans: &mut Vec<(usize, usize)>) {
     let bytes = text.as_bytes();
-    for (at, separator) in text.char_indices().filter(|(_, c)| matches!(c, '=' | ':')) {
-        let before = text[..at].trim_end_matches(['"', '\'', ' ', '\\']);
-        let name_start = before
-            .char_indices()
-            .rev()
-            .take_while(|(_, c)| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-            .last()
-            .map_or(before.len(), |(i, _)| i);
-        if !is_secret_name(&before[name_start..]) {
+    for (at, separator) in text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'=' | b':')) {
+        let around = |byte: &u8| matches!(byte, b'"' | b'\'' | b' ' | b'\\');
+        let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let name_end = bytes[..at].iter().rposition(|byte| !around(byte)).map_or(0, |last| last + 1);
+        let name_start = bytes[..name_end].iter().rposition(|byte| !inside(byte)).map_or(0, |before| before + 1);
+        if !is_secret_name(&text[name_start..name_end]) {
             continue;
         }
         let mut start = at + 1;
@@ -218,7 +270,7 @@ fn named_values(text: &str, spans: &mut Vec<(usize, usize)>) {
         }
         let quoted = start > 0 && matches!(bytes[start - 1], b'"' | b'\'');
         // After a colon an unquoted value is as often prose ("token: expected ident") as a secret.
-        if separator == ':' && !quoted && !looks_random(&text[start..]) {
+        if separator == b':' && !quoted && !looks_random(&text[start..]) {
             continue;
         }
         let rest = &text[start..];
@@ -246,20 +298,22 @@ fn looks_random(text: &str) -> bool {
 
 /// Tokens that well-known issuers mark with a prefix.
 fn known_tokens(text: &str, spans: &mut Vec<(usize, usize)>) {
-    for (prefix, least) in TOKEN_PREFIXES {
-        for (start, _) in text.match_indices(prefix) {
-            if text[..start].ends_with(|c: char| c.is_ascii_alphanumeric()) {
-                continue;
-            }
-            let rest = &text[start..];
-            let len = rest
-                .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '+' | '=')))
-                .unwrap_or(rest.len());
-            if len >= *least && rest[..len].chars().any(|c| c.is_ascii_digit()) {
-                spans.push((start, start + len));
-            }
+    let mut word = false;
+    for (start, byte) in text.bytes().enumerate() {
+        let begins = !word;
+        word = byte.is_ascii_alphanumeric();
+        if begins && word && TOKEN_PREFIXES.iter().any(|(prefix, _)| prefix.as_bytes()[0] == byte) {
+            spans.extend(token(&text[start..]).map(|len| (start, start + len)));
         }
     }
+}
+
+/// How long the token is that `text` begins with.
+fn token(text: &str) -> Option<usize> {
+    let within = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'=');
+    let (_, least) = TOKEN_PREFIXES.iter().find(|(prefix, _)| text.starts_with(prefix))?;
+    let len = text.bytes().position(|byte| !within(byte)).unwrap_or(text.len());
+    (len >= *least && text[..len].bytes().any(|byte| byte.is_ascii_digit())).then_some(len)
 }
 
 /// `Bearer xyz`, `Basic xyz`.

@@ -1,5 +1,8 @@
 //! One attempt as events: what the items of one lifetime say, folded from here on like a live start.
 
+mod log;
+
+use self::log::EventLog;
 use crate::catalogue::{Catalogue, Hit, Mark};
 use crate::chain::{self, Chain, Frame, Language, Link, Relation};
 use crate::collect::Fnv;
@@ -8,9 +11,7 @@ use crate::lane::LaneKey;
 use crate::order::Row;
 use crate::wording::{denies, is_dump, speaks_of_stopping};
 use tminus_core::Timestamp;
-use tminus_core::event::{
-    AttemptId, Event, EventKind, Failure, FailureLink, LineRole, LogRef, Match, Notice, Origin, RuleHit, VERSION,
-};
+use tminus_core::event::{AttemptId, Event, EventKind, Failure, FailureLink, LineRole, LogRef, Match, Notice, RuleHit};
 use tminus_core::exits::Exit;
 use tminus_core::record::Stream;
 use tminus_core::redact::Redactor;
@@ -395,66 +396,6 @@ impl Reader<'_> {
 
     fn first_line(&self, item: &Item) -> String {
         self.redactor.clean(cut(item.text.lines().next().unwrap_or("").trim(), LINE_MAX)).into_owned()
-    }
-}
-
-/// Numbers events as they come and folds runs of ordinary output into one.
-struct EventLog {
-    id: AttemptId,
-    start: Option<Timestamp>,
-    events: Vec<Event>,
-    /// Does an exits row say that the process ended itself?
-    exits: bool,
-}
-
-impl EventLog {
-    fn new(id: AttemptId, start: Option<Timestamp>) -> EventLog {
-        EventLog { id, start, events: Vec::new(), exits: false }
-    }
-
-    fn push(&mut self, at: Option<Timestamp>, kind: EventKind) {
-        let t = match (at, self.start) {
-            (Some(at), Some(start)) => i64::try_from(at.as_nanosecond() - start.as_nanosecond()).unwrap_or(i64::MAX),
-            _ => 0,
-        };
-        let seq = self.events.len() as u64;
-        self.events.push(Event { v: VERSION, attempt: self.id.clone(), seq, at, t, src: Origin::Import, kind });
-    }
-
-    /// Was the event before this moment a failure, at once before it?
-    fn failed_within_a_breath(&self, at: Option<Timestamp>) -> bool {
-        let leaving = |event: &&Event| matches!(event.kind, EventKind::ChildStopping { .. });
-        let last = self.events.iter().rev().find(|event| !leaving(event));
-        let Some(Event { kind: EventKind::LogMatched(before), at: said, .. }) = last else { return false };
-        let soon = match (at, said) {
-            (Some(at), Some(said)) => at.as_millisecond() - said.as_millisecond() <= BREATH_MS,
-            _ => true,
-        };
-        soon && matches!(before.role, LineRole::Candidate | LineRole::Consequence | LineRole::Wrapper)
-    }
-
-    /// Did a row with a level of error precede this moment at once?
-    fn error_goes_on(&self, at: Option<Timestamp>) -> bool {
-        let error = self.events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::LogMatched(m) if m.role == LineRole::Consequence && m.severity.is_none() => None,
-            EventKind::LogMatched(m) => Some(m.severity >= Some(Severity::Error)),
-            EventKind::ChildStopping { .. } => None,
-            _ => Some(false),
-        });
-        at.is_some() && error == Some(true) && self.failed_within_a_breath(at)
-    }
-
-    fn output(&mut self, at: Option<Timestamp>, kind: EventKind) {
-        if let (
-            Some(Event { kind: EventKind::ChildOutput { lines, bytes, last, .. }, .. }),
-            EventKind::ChildOutput { lines: more, bytes: size, last: end, .. },
-        ) = (self.events.last_mut(), &kind)
-        {
-            (*lines, *bytes) = (*lines + more, *bytes + size);
-            last.clone_from(end);
-            return;
-        }
-        self.push(at, kind);
     }
 }
 

@@ -128,7 +128,8 @@ impl Finding {
 
     /// Is the culprit only what the catalogue calls such a thing, not an identifier?
     pub fn unnamed(&self, catalogue: &Catalogue) -> bool {
-        let phrase = ["the ", "a ", "an "].iter().any(|article| self.culprit.starts_with(article));
+        let phrase = ["the ", "a ", "an "].iter().any(|article| self.culprit.starts_with(article))
+            || self.culprit.contains("' ");
         phrase || catalogue.cause(&self.key).is_some_and(|entry| entry.culprit == self.culprit)
     }
 

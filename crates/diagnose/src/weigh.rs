@@ -6,19 +6,16 @@
 //! a mechanism, a guess? The values were fitted on the development corpus; the bars of calibration
 //! are checked by its score.
 
-use crate::attempt::BREATH_MS;
+mod link;
+
 use crate::catalogue::{Catalogue, Pattern, Proof};
 use crate::reading::{End, Reading};
-use crate::wording::{
-    first_line, gives_up, is_vague, language_error, names, says_connected, speaks_of_time, tolerates,
-};
+use crate::wording::{first_line, is_vague, language_error, says_connected, speaks_of_time, tolerates};
 use tminus_core::event::{EventKind, Failure, FailureLink, LineRole, LogRef, Match, RuleHit};
 use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
 use tminus_core::vocabulary::{AttemptOutcome, CauseKey, Domain, Layer, Severity, Stage};
 
-/// How many events before the end the retried failure can stand.
-const GAVE_UP_REACH: usize = 6;
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
 
@@ -105,8 +102,8 @@ pub fn weigh(reading: &Reading, facts: &Facts, catalogue: &Catalogue) -> Vec<Can
         }
         candidates.extend(from_match(index, matched, &conditions, catalogue));
     }
-    link_to_terminal(&mut candidates, reading, catalogue);
-    outer_explains_inner(&mut candidates, reading, catalogue);
+    link::to_terminal(&mut candidates, reading, catalogue);
+    link::inside_one_text(&mut candidates, reading, catalogue);
     for candidate in &mut candidates {
         used_before(candidate, reading);
         course(candidate, reading);
@@ -359,174 +356,6 @@ fn culprit_of(link: &FailureLink) -> String {
         Some(frame) => format!("{} in {frame}", crate::attempt::cut(&what, 70)),
         None => crate::attempt::cut(&what, 110).to_owned(),
     }
-}
-
-/// Links of earlier lines to the failure that ended the attempt.
-fn link_to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
-    let Some(&terminal) = reading.terminals.last() else { return };
-    let Some(end) = reading.matched(terminal) else { return };
-    let terminal_component = component_of_end(reading, terminal);
-    let own: Vec<CauseKey> =
-        candidates.iter().filter(|c| c.event == terminal && c.pattern.is_some()).map(|c| c.key.clone()).collect();
-    // The terminal failure does not say what caused it: nothing in it is more than a mechanism.
-    let open = candidates.iter().filter(|c| c.event == terminal).all(|c| c.mechanism || c.score() < 0.5);
-    let vague = open && end.failure.is_none() && (is_vague(&end.says) || speaks_of_time(first_line(&end.says)));
-    let gave_up = open && end.failure.as_ref().and_then(informative_link).is_some_and(|(_, l)| gives_up(&l.type_name));
-    let mut explained = false;
-    let mut consequences: Vec<CauseKey> = Vec::new();
-    for candidate in candidates.iter_mut().filter(|c| c.event != terminal && c.pattern.is_some() && !c.mechanism) {
-        let component = candidate.component.clone();
-        if open && same_way(candidate, terminal_component.as_deref(), catalogue) {
-            candidate.linked = true;
-            candidate.add(
-                format!("an earlier error of {}, on which the end was waiting", component.unwrap_or_default()),
-                2.4,
-            );
-        }
-        if gave_up && !candidate.linked && terminal.saturating_sub(candidate.event) <= GAVE_UP_REACH {
-            candidate.linked = true;
-            candidate.add("what was retried until the program gave up", 1.8);
-        }
-        if vague && !candidate.linked && !candidate.tolerated && stands_right_before(candidate, terminal, reading) {
-            candidate.linked = true;
-            candidate.add("stands right before an end that does not say why", 1.6);
-        }
-        if open
-            && !candidate.linked
-            && let Some(word) = shared_thread(candidate.event, terminal, reading)
-        {
-            candidate.linked = true;
-            candidate.add(format!("the lines from it to the end all speak of {word}"), 1.8);
-        }
-        if open && end.failure.is_none() && !candidate.linked && cascades(candidate, terminal, reading) {
-            candidate.linked = true;
-            candidate.add("the first of the errors that came at once before the end", 1.6);
-        }
-        explained |= candidate.linked && open;
-        let entry = catalogue.cause(&candidate.key);
-        let used_up = entry.is_some_and(|e| e.layer == Layer::Resource && e.domain == Domain::Capacity);
-        let reaches = used_up || same_way(candidate, terminal_component.as_deref(), catalogue);
-        if reaches
-            && own.iter().any(|key| {
-                key.as_str() != "startup_exception"
-                    && *key != candidate.key
-                    && entry.is_some_and(|e| e.explains.contains(key))
-            })
-        {
-            candidate.linked = true;
-            candidate.add("explains the failure that ended the attempt", 1.2);
-            if used_up {
-                consequences.extend(entry.into_iter().flat_map(|e| e.explains.iter().cloned()));
-            }
-        }
-        if own.contains(&candidate.key) {
-            candidate.linked = true;
-            candidate.add("the failure that ended the attempt says the same", 1.5);
-        } else if candidate.culprit.as_deref().is_some_and(|c| c.len() >= 5 && end.says.contains(c)) {
-            candidate.add("the failure that ended the attempt names the same culprit", 1.2);
-        }
-    }
-    for candidate in candidates.iter_mut().filter(|c| c.event == terminal && consequences.contains(&c.key)) {
-        candidate.add("something was used up before it, which makes this fail too", -1.5);
-    }
-    if explained {
-        for candidate in candidates.iter_mut().filter(|c| c.event == terminal && c.pattern.is_none()) {
-            candidate.add("the line before it says more", -1.5);
-        }
-    }
-}
-
-/// The dependency that the end was waiting for: that of the last failure, or of a failure shortly
-/// before it when the last one only repeats that something failed.
-fn component_of_end(reading: &Reading, terminal: usize) -> Option<String> {
-    let of = |m: &Match| m.failure.as_ref().and_then(|f| f.links.iter().find_map(|l| l.component.clone()));
-    let first = terminal.saturating_sub(4);
-    (first..=terminal).rev().find_map(|index| reading.matched(index).and_then(of))
-}
-
-/// Is a candidate about the dependency that the end was waiting for? A pooler and a proxy stand in
-/// front of the database; an error of a name, a route or a handshake counts when it names the target.
-fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue) -> bool {
-    let (Some(own), Some(terminal)) = (candidate.component.as_deref(), terminal) else { return false };
-    let behind = |component| match component {
-        "pgbouncer" | "cloud-sql-proxy" => "postgres",
-        other => other,
-    };
-    let transport = matches!(own, "dns" | "tcp" | "tls" | "unix-socket" | "socket" | "network");
-    let named = || {
-        let text = candidate.at.text.as_str();
-        let of_port =
-            |(_, port): &(&str, u16)| catalogue.component_of_port(*port).map(behind) == Some(behind(terminal));
-        let said_by = |text: &str| catalogue.component_of_frame(text).map(behind) == Some(behind(terminal));
-        crate::address::host_ports(text).iter().any(of_port)
-            || said_by(text)
-            || candidate.logger.as_deref().is_some_and(said_by)
-    };
-    behind(own) == behind(terminal) || (transport && named())
-}
-
-/// Inside one failure text: a cause that explains another one there is the cause, wherever it stands
-/// (a client that gives up on a timeout closes the connection itself, and lists that as its cause).
-fn outer_explains_inner(candidates: &mut [Candidate], reading: &Reading, catalogue: &Catalogue) {
-    let chained =
-        |event| reading.matched(event).is_some_and(|m| m.failure.is_some() && m.rows > 1 || m.says.lines().count() > 1);
-    let explained: Vec<(usize, CauseKey, CauseKey)> = candidates
-        .iter()
-        .filter(|c| c.pattern.is_some() && c.sure && chained(c.event))
-        .flat_map(|c| {
-            let explains = catalogue.cause(&c.key).map(|entry| entry.explains.as_slice()).unwrap_or_default();
-            explains.iter().map(move |key| (c.event, c.key.clone(), key.clone()))
-        })
-        .collect();
-    let present: Vec<(usize, CauseKey)> = candidates.iter().map(|c| (c.event, c.key.clone())).collect();
-    for (event, by, key) in explained.into_iter().filter(|(event, _, key)| present.contains(&(*event, key.clone()))) {
-        for candidate in candidates.iter_mut().filter(|c| c.event == event) {
-            if candidate.key == by {
-                candidate.add(format!("explains {key}, which stands in the same failure"), 1.0);
-            } else if candidate.key == key {
-                candidate.add(format!("explained by {by} in the same failure"), -1.5);
-            }
-        }
-    }
-}
-
-/// Failures that follow one another and speak of the same file, host or object tell one story: the
-/// name that leads from the failure at `from` to the one at `terminal`, when nothing else happened
-/// between them.
-fn shared_thread(from: usize, terminal: usize, reading: &Reading) -> Option<String> {
-    let said = |index: usize| reading.matched(index).map(|m| names(&m.at.text));
-    let mut known = said(terminal)?;
-    let mut shared = None;
-    for index in (from..terminal).rev() {
-        let said = said(index)?;
-        shared = said.iter().find(|name| known.contains(*name)).cloned();
-        if shared.is_some() {
-            known.extend(said);
-        } else if index == from {
-            return None;
-        }
-    }
-    shared
-}
-
-/// Is it an error by its own level, and did only errors and their words follow, at once, to the end?
-fn cascades(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
-    let at = |index: usize| reading.attempt.events[index].at.map(|at| at.as_millisecond());
-    let (Some(said), Some(ended)) = (at(candidate.event), at(terminal)) else { return false };
-    let error = |index: usize| reading.matched(index).is_some_and(|m| m.severity >= Some(Severity::Error));
-    candidate.event < terminal
-        && ended - said <= BREATH_MS
-        && !candidate.tolerated
-        && error(candidate.event)
-        && (candidate.event + 1..terminal)
-            .all(|index| error(index) || reading.matched(index).is_some_and(|m| m.role == LineRole::Consequence))
-}
-
-/// Is there nothing but failures without words of their own between a candidate and the end?
-fn stands_right_before(candidate: &Candidate, terminal: usize, reading: &Reading) -> bool {
-    candidate.event < terminal
-        && terminal - candidate.event <= 3
-        && (candidate.event + 1..terminal).all(|index| reading.matched(index).is_some_and(|m| m.rules.is_empty()))
 }
 
 /// An exception, or an error by its own level: not a remark in passing.

@@ -2,7 +2,7 @@
 //! what is built in, and at the start for a catalogue with a user's rules.
 
 use super::needles::Needles;
-use super::required;
+use super::required::Haystack;
 use super::strings::Strings;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ impl Gate {
     }
 
     /// Could the regex of `rule` match in `text`? Quick; `false` means that it does not.
-    pub fn could_match(&self, rule: usize, text: &str) -> bool {
-        required::met(self.required.get(rule), text)
+    pub fn could_match(&self, rule: usize, text: &Haystack) -> bool {
+        text.meets(self.required.get(rule))
     }
 }

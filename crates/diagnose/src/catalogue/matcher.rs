@@ -2,6 +2,7 @@
 //! the rules that the gate names, each compiled when it is first needed.
 
 use super::gate::Gate;
+use super::required::Haystack;
 use super::rule::{self, Effort};
 use regex_automata::PatternID;
 use regex_automata::meta::Regex;
@@ -96,12 +97,15 @@ impl Matcher {
             self.gate.each(&text.as_bytes()[part], |rule, start, end| seen.push((rule, offset + start, offset + end)));
         }
         seen.sort_unstable();
+        let parts: Vec<(Range<usize>, Haystack)> = match seen.is_empty() {
+            true => return Vec::new(),
+            false => ends(text).map(|part| (part.clone(), Haystack::new(&text[part]))).collect(),
+        };
         let mut found = Vec::new();
         for seen in seen.chunk_by(|a, b| a.0 == b.0) {
             let rule = seen[0].0;
             // Mostly it could not, and then the regex need not even be read.
-            let could_match = |part: &Range<usize>| self.gate.could_match(rule, &text[part.clone()]);
-            let mut parts = ends(text).filter(could_match).peekable();
+            let mut parts = parts.iter().filter(|(_, part)| self.gate.could_match(rule, part)).peekable();
             if parts.peek().is_none() {
                 continue;
             }
@@ -112,7 +116,7 @@ impl Matcher {
                     found.extend(outermost(seen.iter().map(literal)));
                 }
                 Words::Regex(regex) => {
-                    let matches = parts.flat_map(|part| regex.matches(rule, text, part));
+                    let matches = parts.flat_map(|(part, _)| regex.matches(rule, text, part.clone()));
                     // Every match holds a literal: most often there is one, and no second search.
                     found.extend(outermost(matches.take(seen.len())));
                 }

@@ -30,6 +30,7 @@ use gate::Gate;
 use matcher::Matcher;
 use schema::Knowledge;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::LazyLock;
 use strings::Strings;
@@ -47,6 +48,7 @@ struct Embedded {
     markers: Sealed,
     components: Sealed,
     gate: Gate,
+    frames: Gate,
 }
 
 /// Written by the build script.
@@ -65,6 +67,8 @@ pub struct Catalogue {
     markers: Table<Marker>,
     components: Table<Component>,
     matcher: Matcher,
+    /// What a component shows in frames, by the number of the component.
+    frames: Gate,
 }
 
 /// Which pattern; valid for the catalogue that gave it.
@@ -167,6 +171,7 @@ impl Catalogue {
             markers: Table::sealed(&embedded.markers),
             components: Table::sealed(&embedded.components),
             matcher: Matcher::new(embedded.gate.clone(), rules),
+            frames: embedded.frames.clone(),
         }
     }
 
@@ -174,8 +179,10 @@ impl Catalogue {
         let patterns = knowledge.patterns.iter().map(|pattern| pattern.literals.as_slice());
         let markers = knowledge.markers.iter().map(|marker| marker.literals.as_slice());
         let gate = Gate::new(patterns.chain(markers), requirements(&knowledge));
+        let frames = knowledge.components.iter().map(|component| component.frames.as_slice());
         Catalogue {
             digest: knowledge.digest.into(),
+            frames: Gate::new(frames, Strings::default()),
             matcher: Matcher::new(gate, knowledge.patterns.len() + knowledge.markers.len()),
             causes: Table::open(knowledge.causes),
             patterns: Table::open(knowledge.patterns),
@@ -249,18 +256,13 @@ impl Catalogue {
     }
 
     /// The component that a stack frame, exception type or logger name belongs to: the one with
-    /// the longest known substring of it.
+    /// the longest known substring of it, the first declared of several.
     pub fn component_of_frame(&self, frame: &str) -> Option<&str> {
-        let known = |component: &Component| {
-            component.frames.iter().filter(|part| frame.contains(part.as_str())).map(String::len).max()
-        };
-        let mut best: Option<(usize, &str)> = None;
-        for component in self.components() {
-            if let Some(length) = known(component).filter(|length| best.is_none_or(|(most, _)| *length > most)) {
-                best = Some((length, &component.name));
-            }
-        }
-        best.map(|(_, name)| name)
+        let mut best: Option<(usize, Reverse<usize>)> = None;
+        self.frames.each(frame.as_bytes(), |component, start, end| {
+            best = best.max(Some((end - start, Reverse(component))));
+        });
+        best.map(|(_, Reverse(component))| self.components.get(component).name.as_str())
     }
 
     /// The component that usually listens on `port`; the first declared.

@@ -54,13 +54,13 @@ pub fn parse(regex: &str) -> Result<Hir, Refused> {
     let read = |unicode| {
         let mut grammar = ParserBuilder::new();
         grammar.utf8(false).unicode(unicode).multi_line(true).nest_limit(REGEX_NESTING);
-        grammar.build().parse(regex)
+        grammar.build().parse(regex).map_err(|error| error.to_string())
     };
     let read = match read(false) {
         Err(_) if !regex.is_ascii() => read(true),
         read => read,
     };
-    read.map_err(|error| wrong(&error.to_string()))
+    read.map_err(|error| wrong(&error))
 }
 
 /// Compiles what [`parse`] read.

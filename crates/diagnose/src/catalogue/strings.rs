@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Texts by number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Strings {
     pub(super) text: Cow<'static, str>,
     /// Where each ends.

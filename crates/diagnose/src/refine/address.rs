@@ -131,15 +131,16 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
             (port_after(value, &host).or_else(usual)? == port).then(|| format!("{host}:{port}"))
         })
     };
-    // `host=db.internal` beside the address, as drivers repeat what they were given.
-    let beside = || {
-        let text = evidence_text(finding);
-        let name = text.split("host=").nth(1)?.split([' ', '`', ';', '&', ',', ')']).next()?.to_owned();
-        (name.len() >= 2 && name.parse::<std::net::IpAddr>().is_err()).then(|| format!("{name}:{port}"))
-    };
+    let beside = || host_beside(&evidence_text(finding)).map(|name| format!("{name}:{port}"));
     if let Some(name) = said.or_else(beside).or_else(set) {
         finding.culprit = format!("{name} ({host})");
     }
+}
+
+/// `host=db.internal` in a text: drivers repeat what they were given.
+fn host_beside(text: &str) -> Option<String> {
+    let name = text.split("host=").nth(1)?.split([' ', '`', ';', '&', ',', ')', '\n']).next()?;
+    (name.len() >= 2 && !name.starts_with('/') && name.parse::<std::net::IpAddr>().is_err()).then(|| name.to_owned())
 }
 
 fn is_number(text: &str) -> bool {
@@ -441,7 +442,7 @@ pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
         let first = targets.iter().find(|t| t.component.is_some())?;
         (transport && known().all(|c| Some(c) == first.component.as_deref())).then(|| first.name.clone())
     };
-    let said = own().or_else(of_component).or_else(only);
+    let said = own().or_else(|| host_beside(&text)).or_else(of_component).or_else(only);
     let configured = || {
         let (variable, host) = configured_host(finding, context)?;
         let value = context.facts.env.get(&variable)?;

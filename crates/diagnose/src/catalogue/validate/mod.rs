@@ -186,8 +186,12 @@ impl<'r> Check<'r> {
         if component.frames.is_empty() && component.ports.is_empty() && component.env.is_empty() {
             self.report(row, "nothing shows this component", "add `frames`, `ports` or `env`");
         }
-        for frame in component.frames.iter().filter(|frame| frame.len() < 3) {
-            self.report(row, format!("frame `{frame}` is too short to tell"), "write at least 3 bytes of it");
+        for frame in component.frames.iter().filter(|frame| frame.len() < LITERAL_MIN) {
+            self.report(
+                row,
+                format!("frame `{frame}` is too short to tell"),
+                format!("write at least {LITERAL_MIN} bytes of it"),
+            );
         }
     }
 

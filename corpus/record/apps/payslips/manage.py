@@ -1,0 +1,6 @@
+#!/usr/bin/env python
+import os, sys
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payroll.settings")
+execute_from_command_line(sys.argv)
