@@ -265,7 +265,9 @@ impl Reader<'_> {
             Some(_) => Notice::RequestFailed,
             None => notice(item),
         };
-        let rules = self.rules(item);
+        // What a probe met at the program's own port says nothing about a dependency.
+        let probed = item.text.contains("robe failed") || item.text.contains("robe errored");
+        let rules = if probed { Vec::new() } else { self.rules(item) };
         if !rules.is_empty() {
             let role = LineRole::PlatformVerdict;
             log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));

@@ -19,6 +19,11 @@ pub const SLACK_MS: i64 = 2_000;
 /// A silence that can separate two attempts when nothing better is known, milliseconds.
 const GAP_MS: i64 = 300;
 
+/// Workers of one server print their banners within this time, milliseconds, or within so many lines
+/// where rows have no time.
+const WORKERS_MS: i64 = 1_500;
+const WORKERS_LINES: usize = 4;
+
 /// A run of items, and the exits row that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -175,12 +180,12 @@ fn ranges(len: usize, cuts: &[usize]) -> Vec<Range<usize>> {
     out
 }
 
-/// Indices at which a new attempt begins, by markers: the first word after an end, or a second start
-/// banner of the same kind without an end between them.
+/// Indices at which a new attempt begins, by markers: the first word after an end, or a start banner
+/// that comes back, unless it is the next worker's.
 fn by_markers(items: &[Item]) -> Vec<usize> {
     let mut cuts = Vec::new();
     let mut begun = 0;
-    let mut started = false;
+    let mut banners: Vec<(u64, usize)> = Vec::new();
     let mut ended = false;
     for (index, item) in items.iter().enumerate() {
         let program = !matches!(item.stream, Stream::Platform | Stream::Request);
@@ -190,17 +195,36 @@ fn by_markers(items: &[Item]) -> Vec<usize> {
         }
         let platform_start = item.is(Mark::PlatformStarting) && index > begun;
         let banner = item.is(Mark::Start);
-        if (ended && (program || platform_start)) || (platform_start && started) {
+        let before = banners.iter().rev().find(|(kind, _)| *kind == shape(&item.text)).map(|(_, at)| *at);
+        if (ended && (program || platform_start)) || (platform_start && !banners.is_empty()) {
             cuts.push(index);
-            (begun, started, ended) = (index, false, false);
-        } else if banner && started {
+            (begun, ended) = (index, false);
+            banners.clear();
+        } else if banner && before.is_some_and(|before| !is_next_worker(items, before, index)) {
             let cut = back_to_end(items, begun, index);
             cuts.push(cut);
-            (begun, started) = (cut, false);
+            begun = cut;
+            banners.clear();
         }
-        started |= banner;
+        if banner {
+            banners.push((shape(&item.text), index));
+        }
     }
     cuts
+}
+
+/// Servers with several workers print the banner of each at once, with no failure between them.
+fn is_next_worker(items: &[Item], first: usize, second: usize) -> bool {
+    let failed = |item: &Item| {
+        item.chain.is_some() || [Mark::Wrapper, Mark::Consequence, Mark::Stopping].iter().any(|mark| item.is(*mark))
+    };
+    let at_once = match (items[first].at, items[second].at) {
+        (Some(a), Some(b)) if !items[first].inherited && !items[second].inherited => {
+            b.as_millisecond() - a.as_millisecond() <= WORKERS_MS
+        }
+        _ => second - first <= WORKERS_LINES,
+    };
+    at_once && !items[first + 1..second].iter().any(failed)
 }
 
 /// A banner is rarely the first line of an attempt: walks back from it to the end of the one before.
@@ -273,4 +297,49 @@ pub fn shape(text: &str) -> u64 {
         }
     }
     hash.0
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Diagnosis, Options, catalogue::Catalogue};
+    use std::sync::Arc;
+    use tminus_core::record::{Detail, Origin, Record, Stream};
+
+    /// How many attempts a plain log without times and exits holds.
+    fn attempts(lines: &[&str]) -> usize {
+        let mut diagnosis = Diagnosis::new(Catalogue::builtin(), Options::default());
+        let source = diagnosis.open("web.log");
+        for (position, line) in (0u32..).zip(lines) {
+            diagnosis.record(Record {
+                at: None,
+                severity: None,
+                stream: Stream::Unknown,
+                text: (*line).to_owned(),
+                line: position + 1,
+                source,
+                position: position.into(),
+                origin: Arc::new(Origin::default()),
+                detail: Detail::default(),
+            });
+        }
+        diagnosis.verdict().attempts.len()
+    }
+
+    #[test]
+    fn workers_of_one_server_are_one_attempt() {
+        let start = ["INFO:     Started parent process [1]", "INFO:     Started server process [8]"];
+        let rest = [
+            "INFO:     Waiting for application startup.",
+            "INFO:     Started server process [9]",
+            "INFO:     Waiting for application startup.",
+            "INFO:     Application startup complete.",
+        ];
+        assert_eq!(attempts(&[start.as_slice(), &rest].concat()), 1);
+    }
+
+    #[test]
+    fn a_banner_that_comes_back_after_a_failure_begins_an_attempt() {
+        let one = ["INFO:     Started server process [8]", "ERROR:    Application startup failed. Exiting."];
+        assert_eq!(attempts(&[one, one, one].concat()), 3);
+    }
 }

@@ -19,10 +19,10 @@ import (
 )
 
 type settings struct {
-	GateID   string        `required:"true" envconfig:"GATE_ID"`
-	Database string        `required:"true"`
-	Spool    string        `default:"/var/spool/turnstile"`
-	SpoolMB  int           `envconfig:"SPOOL_MB" default:"8"`
+	GateID   string `required:"true" envconfig:"GATE_ID"`
+	Database string `required:"true"`
+	Spool    string `default:"/var/spool/turnstile"`
+	SpoolMB  int    `envconfig:"SPOOL_MB" default:"8"`
 	Keys     string
 	Listen   string        `default:":8610"`
 	Patience time.Duration `default:"4s"`
