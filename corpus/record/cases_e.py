@@ -244,7 +244,7 @@ def _(c):
 
 @held("payslips-broker-down", stack="celery+rabbitmq+django", fmt="kubectl-prefix-ts", noise=True)
 def _(c):
-    payslips(c, db=False); e = payenv(PAYSLIPS_BROKER="amqp://payslips:s3cret@mq.payroll.lan:5672//", PAYSLIPS_BROKER_RETRIES="2")
+    payslips(c, db=False); e = payenv(PAYSLIPS_BROKER="amqp://payslips:s3cret@mq.payroll.lan:5672//", PAYSLIPS_BROKER_RETRIES="2", PAYSLIPS_TZ="Europe/Berlin")
     c.loop(3, WORKER, env=e)
     c.save(fault_injected="RabbitMQ at mq.payroll.lan:5672 is not running", domain="dependency", layer="tcp", cause="broker_down", culprit="mq.payroll.lan:5672", owner="platform-team", fix="start the broker",
            evidence=["Cannot connect to amqp://payslips:**@mq.payroll.lan:5672//: [Errno 111] Connection refused"], misleading=PAYMIS)
@@ -287,10 +287,10 @@ def _(c):
     ferry(c); e = ferenv(FERRY_PLAN_DAYS="1095", NODE_OPTIONS="--max-old-space-size=1024")
     c.loop(4, NODE, env=e, mem_mb=80); c.fact(env=e, limits={"memory_mb": 80})
     c.save(fault_injected="the sailing plan of three years does not fit into the container's 80 MB (and V8 was told that it may take 1 GB): the kernel kills the process", domain="capacity", layer="resource", cause="out_of_memory", culprit="memory limit 80 MB of ferry", owner="either",
-           also_acceptable=["configuration", "platform"], fix="raise the memory limit or plan fewer days", evidence=["SIGKILL", "memory_mb"], misleading=FERMIS, only_facts_tell=True)
+           also_acceptable=["configuration", "platform"], fix="raise the memory limit or plan fewer days", evidence=["sailing plan laid out", "memory_mb", "SIGKILL"], misleading=FERMIS, only_facts_tell=True)
 
 
-@held("ferry-generic-timeout", stack="express+pg+ioredis+bunyan", fmt="kubectl-ts", noise=True)
+@held("ferry-generic-timeout", stack="express+pg+ioredis+bunyan", fmt="plain", noise=True)
 def _(c):
     ferry(c); c.proxy("127.0.0.156", 6379, "silent")
     c.loop(3, NODE, env=ferenv(FERRY_CACHE="redis://ferry-cache.prod.svc:6379", FERRY_CACHE_CONNECT_MS="60000", FERRY_QUIET_CACHE="1", FERRY_START_LIMIT_MS="6000"))
@@ -382,8 +382,8 @@ def _(c):
 @held("lockers-closed-then-table", stack="rust+sqlx+env_logger", fmt="gcl-gke-array", noise=True)
 def _(c):
     lockers(c, sql="create table schema_note(t text)"); c.proxy("127.0.0.161", 5432, "close")
-    c.loop(5, "exec ./lockers", env=locenv(), before=lambda i: c.hosts({"lockers-pg": "127.0.0.161" if i < 3 else LOC}))
+    c.loop(5, "exec ./lockers", env=locenv(LOCKERS_DATABASE_URL="postgres://lockers:s3cret@lockers-pg:5432/lockers?sslmode=disable"), before=lambda i: c.hosts({"lockers-pg": "127.0.0.161" if i < 3 else LOC}))
     c.save(fault_injected="attempts 1-2: the address of lockers-pg leads to a forwarder without target, which closes; from attempt 3 on it leads to the database, in which the table is missing", domain="dependency", layer="query", cause="missing_table", culprit='relation "locker_bank"',
-           owner="app-team", mixed=True, also_acceptable=["application"], fix="run the migrations", evidence=['relation "locker_bank" does not exist'], misleading=LOCMIS,
-           causes=[dict(attempts=[1, 2], domain="dependency", layer="protocol", cause="server_closed_connection", culprit="lockers-pg:5432", owner="either", fix="give the forwarder its target", acceptable_causes=["proxy_closed_handshake", "connection_reset"], evidence=["EOF"]),
-                   dict(attempts=[3, 4, 5], domain="dependency", layer="query", cause="missing_table", culprit='relation "locker_bank"', owner="app-team", fix="run the migrations", evidence=['relation "locker_bank" does not exist'])])
+           owner="app-team", mixed=True, also_acceptable=["application"], fix="run the migrations", evidence=['relation \\"locker_bank\\" does not exist'], misleading=LOCMIS,
+           causes=[dict(attempts=[1, 2], domain="dependency", layer="protocol", cause="server_closed_connection", culprit="lockers-pg:5432", owner="either", fix="give the forwarder its target", acceptable_causes=["proxy_closed_handshake", "connection_reset"], evidence=["0 bytes at EOF"]),
+                   dict(attempts=[3, 4, 5], domain="dependency", layer="query", cause="missing_table", culprit='relation "locker_bank"', owner="app-team", fix="run the migrations", evidence=['relation \\"locker_bank\\" does not exist'])])

@@ -261,7 +261,8 @@ fn named_values(text: &str, spans: &mut Vec<(usize, usize)>) {
         let inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let name_end = bytes[..at].iter().rposition(|byte| !around(byte)).map_or(0, |last| last + 1);
         let name_start = bytes[..name_end].iter().rposition(|byte| !inside(byte)).map_or(0, |before| before + 1);
-        if !is_secret_name(&text[name_start..name_end]) {
+        // `http://secrets:8080`: what follows a scheme is a host, not a name.
+        if !is_secret_name(&text[name_start..name_end]) || text[..name_start].ends_with("//") {
             continue;
         }
         let mut start = at + 1;
@@ -388,6 +389,13 @@ mod tests {
         assert_eq!(clean("postgresql://app:p@ss/w0rd@db:5432/app"), "postgresql://app:***@db:5432/app");
         assert_eq!(clean("see http://127.0.0.1:4318/v1 for more"), "see http://127.0.0.1:4318/v1 for more");
         assert_eq!(clean("redis://:hunter22@cache:6379"), "redis://:***@cache:6379");
+    }
+
+    #[test]
+    fn a_port_before_a_path_with_an_at_sign_is_no_password() {
+        let text = "GET http://secrets:8080/v1/keys/app@latest:access -> 429";
+        assert_eq!(clean(text), text);
+        assert_eq!(clean("amqp://app:**@bus:5672/letters"), "amqp://app:**@bus:5672/letters");
     }
 
     #[test]

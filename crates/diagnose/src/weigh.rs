@@ -176,6 +176,10 @@ fn from_rule(
     words(&mut candidate, pattern, catalogue);
     place_in_chain(&mut candidate, hit, matched);
     manner(&mut candidate, matched, hit);
+    // A library's fixed words may guess; the rule that knows them has weighed that.
+    if guesses(first_line(&hit.at.text)) && !pattern.literals.iter().any(|literal| guesses(literal)) {
+        candidate.add("the program's own guess", -1.5);
+    }
     if candidate.culprit.is_some() {
         candidate.add("names what is at fault", 0.3);
     }
@@ -250,9 +254,6 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
     if tolerates(first_line(&hit.at.text)) {
         candidate.tolerated = true;
         candidate.add("its own words say that it is tolerated", -1.5);
-    }
-    if guesses(first_line(&hit.at.text)) {
-        candidate.add("the program's own guess", -1.5);
     }
 }
 

@@ -4,10 +4,9 @@ use crate::room::{binary, repository};
 use std::path::Path;
 use std::process::Command;
 
-/// What `corpus/own` reaches today, in the order and with the names that `score` prints: right answers
-/// per column. Raise a figure when it grows; a column that meets its bar needs no entry.
-const OWN_FLOORS: &[(&str, u32)] =
-    &[("outcome", 83), ("domain", 72), ("cause", 67), ("culprit", 54), ("owner", 50), ("evidence", 70)];
+/// What `corpus/held` reaches in the columns that fall short of their bar: right answers, with the
+/// names that `score` prints. Raise a figure when it grows; a column that meets its bar needs no entry.
+const HELD_FLOORS: &[(&str, u32)] = &[("culprit", 63)];
 
 /// Runs `score` and returns what it printed.
 fn score(cases: &Path) -> (bool, String) {
@@ -35,19 +34,25 @@ fn column(line: &str) -> Option<(&str, u32, u32)> {
 }
 
 #[test]
-fn the_own_cases_do_not_fall_back() {
+fn the_own_cases_meet_every_bar() {
     let (good, text) = score(&repository().join("corpus/own"));
+    assert!(good, "{text}");
+}
+
+#[test]
+fn the_held_cases_do_not_fall_back() {
+    let (good, text) = score(&repository().join("corpus/held"));
     println!("{text}");
     if good {
-        assert!(OWN_FLOORS.is_empty(), "every bar holds: empty the table of floors");
+        assert!(HELD_FLOORS.is_empty(), "every bar holds: empty the table of floors");
         return;
     }
     let short: Vec<&str> =
         text.lines().filter(|line| line.ends_with("SHORT")).filter_map(|line| column(line).map(|c| c.0)).collect();
     for name in &short {
-        assert!(OWN_FLOORS.iter().any(|(floor, _)| floor == name), "`{name}` fell below its bar\n{text}");
+        assert!(HELD_FLOORS.iter().any(|(floor, _)| floor == name), "`{name}` fell below its bar\n{text}");
     }
-    for (name, floor) in OWN_FLOORS {
+    for (name, floor) in HELD_FLOORS {
         let found = text.lines().filter_map(column).find(|(column, ..)| column == name);
         let (_, right, judged) = found.unwrap_or_else(|| panic!("score prints no column `{name}`\n{text}"));
         assert!(right >= *floor, "{name}: {right} of {judged}, was {floor}\n{text}");

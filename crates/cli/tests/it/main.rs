@@ -8,6 +8,7 @@
 mod arguments;
 mod bars;
 mod corpus;
+mod deciding;
 mod extra_catalogue;
 mod hostile;
 mod inputs;

@@ -1,4 +1,4 @@
-import logging, os
+import os
 
 SECRET_KEY = os.environ["PAYSLIPS_SECRET_KEY"]
 ALLOWED_HOSTS = ["*"]
@@ -6,6 +6,7 @@ INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "slips"]
 ROOT_URLCONF = "payroll.urls"
 WSGI_APPLICATION = "payroll.wsgi.application"
 USE_TZ = True
+TIME_ZONE = os.environ.get("PAYSLIPS_TZ", "UTC")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORMS_URLFIELD_ASSUME_HTTPS = True
 DATABASES = {"default": {
