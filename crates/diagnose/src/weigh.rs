@@ -141,12 +141,17 @@ fn passed(reading: &Reading, catalogue: &Catalogue) -> Vec<Layer> {
 
 /// What one match can mean.
 fn from_match(index: usize, matched: &Match, conditions: &Conditions, catalogue: &Catalogue) -> Vec<Candidate> {
-    let mut out: Vec<Candidate> =
-        matched.rules.iter().filter_map(|hit| from_rule(index, hit, matched, conditions, catalogue)).collect();
+    let made: Vec<(Option<u32>, Candidate)> = matched
+        .rules
+        .iter()
+        .filter_map(|hit| Some((hit.link, from_rule(index, hit, matched, conditions, catalogue)?)))
+        .collect();
+    let links: Vec<Option<u32>> = made.iter().map(|(link, _)| *link).collect();
+    let mut out: Vec<Candidate> = made.into_iter().map(|(_, candidate)| candidate).collect();
     let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
     let informative = matched.failure.as_ref().and_then(informative_link);
     let covered = match informative {
-        Some((link, _)) => matched.rules.iter().any(|hit| hit.link == Some(link as u32)),
+        Some((link, _)) => links.contains(&Some(link as u32)),
         None => specific,
     };
     if !covered && matched.role == LineRole::Candidate {
@@ -314,7 +319,7 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
             let vague = is_vague(&matched.says) || speaks_of_time(first_line(&matched.says));
             candidate.add(
                 if vague { "says that it failed, not why" } else { "the program's own error, words unknown" },
-                if vague { -2.5 } else { 0.0 },
+                if vague { -2.5 } else { -1.5 },
             );
         }
     }

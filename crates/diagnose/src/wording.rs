@@ -109,6 +109,25 @@ pub fn speaks_of_time(message: &str) -> bool {
     ["timeout", "timed out", "deadline exceeded", "not ready after", "incomplete after", "did not respond within"]
         .iter()
         .any(|w| message.contains(w))
+        || nothing_came_in(&message)
+}
+
+/// "not ready within 6000 ms", "no answer after 30s": a limit, with a word that denies before it.
+fn nothing_came_in(message: &str) -> bool {
+    let denied = |before: &str| {
+        before
+            .split(|c: char| !c.is_alphanumeric() && c != '\'')
+            .any(|word| matches!(word, "not" | "no" | "never" | "nothing" | "still") || word.ends_with("n't"))
+    };
+    [" within ", " after ", " in "].iter().any(|limit| {
+        message.split_once(limit).is_some_and(|(before, after)| {
+            let number = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let unit = number.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or("");
+            number.len() < after.len()
+                && matches!(unit, "ms" | "s" | "sec" | "secs" | "second" | "seconds" | "m" | "min" | "minutes")
+                && denied(before)
+        })
+    })
 }
 
 /// The first line with something in it.
@@ -226,17 +245,35 @@ pub fn names(text: &str) -> std::collections::BTreeSet<String> {
 pub fn gives_up(type_name: &str) -> bool {
     let last = type_name.rsplit(['.', ':']).next().unwrap_or(type_name);
     last.starts_with("RestartFreq")
-        || ["RetryError", "RetriesExceeded", "RetryLimitExceeded", "TooManyRetries", "RetryExhausted", "ExhaustedRetry"]
-            .iter()
-            .any(|name| last.contains(name))
+        || [
+            "RetryError",
+            "RetriesExceeded",
+            "RetryLimitExceeded",
+            "TooManyRetries",
+            "RetryExhausted",
+            "ExhaustedRetry",
+            "MaxRetriesPerRequest",
+        ]
+        .iter()
+        .any(|name| last.contains(name))
 }
 
 /// Does a line say that a connection stands, not that one is being made?
 pub fn says_connected(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["connected", "established", "reachable", "pool ready", "pool is ready", "connection ok", "database is up"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "connected",
+        "established",
+        "reachable",
+        "start completed",
+        "added connection",
+        "pool ready",
+        "pool is ready",
+        "connection ok",
+        "database is up",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
         && !["disconnected", "not connected", "unreachable"].iter().any(|word| text.contains(word))
 }
 

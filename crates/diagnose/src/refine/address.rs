@@ -123,7 +123,8 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
     let set = || {
         context.facts.env.iter().find_map(|(name, value)| {
             let of = component_of_setting(context.catalogue, name, value)?;
-            if finding.component.as_deref().is_some_and(|c| c != of) {
+            let transport = |c: &str| matches!(c, "tls" | "tcp" | "dns" | "network" | "socket");
+            if finding.component.as_deref().is_some_and(|c| c != of && !transport(c)) {
                 return None;
             }
             let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && !is_number(h))?;

@@ -113,7 +113,7 @@ pub fn to_terminal(candidates: &mut [Candidate], reading: &Reading, catalogue: &
         if consequences.contains(&candidate.key) {
             candidate.add("something was used up before it, which makes this fail too", -1.5);
         }
-        if explained && candidate.pattern.is_none() {
+        if explained && (candidate.pattern.is_none() || !candidate.sure) {
             candidate.add("the line before it says more", -1.5);
         }
     }
