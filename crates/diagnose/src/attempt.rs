@@ -9,7 +9,7 @@ use crate::collect::Fnv;
 use crate::item::Item;
 use crate::lane::LaneKey;
 use crate::order::Row;
-use crate::wording::{denies, is_dump, speaks_of_stopping};
+use crate::wording::{cut, denies, is_dump, speaks_of_stopping};
 use tminus_core::Timestamp;
 use tminus_core::event::{AttemptId, Event, EventKind, Failure, FailureLink, LineRole, LogRef, Match, Notice, RuleHit};
 use tminus_core::exits::Exit;
@@ -522,18 +522,6 @@ fn signal_name(text: &str) -> String {
         other => other,
     };
     if by_number.starts_with("SIG") { by_number.to_owned() } else { format!("SIG{by_number}") }
-}
-
-/// At most `max` bytes of `text`, cut at a character.
-pub fn cut(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    let mut end = max;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// Head and tail of a long message.

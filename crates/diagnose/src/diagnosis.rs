@@ -358,5 +358,5 @@ fn companions(others: &[Attempt]) -> Vec<Companion> {
 
 fn place(row: &Row) -> LogRef {
     let line = row.record.text.lines().next().unwrap_or("").trim();
-    LogRef { source: row.record.source, line: row.record.line, text: crate::attempt::cut(line, 400).to_owned() }
+    LogRef { source: row.record.source, line: row.record.line, text: crate::wording::cut(line, 400).to_owned() }
 }

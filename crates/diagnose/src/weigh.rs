@@ -315,7 +315,7 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
             }
         }
         None => {
-            candidate.culprit = Some(crate::attempt::cut(first_line(&matched.says), 100).to_owned());
+            candidate.culprit = Some(crate::wording::cut(first_line(&matched.says), 100).to_owned());
             let vague = is_vague(&matched.says) || speaks_of_time(first_line(&matched.says));
             candidate.add(
                 if vague { "says that it failed, not why" } else { "the program's own error, words unknown" },
@@ -359,8 +359,8 @@ fn culprit_of(link: &FailureLink) -> String {
         (name, message) => format!("{name}: {message}"),
     };
     match &link.in_app {
-        Some(frame) => format!("{} in {frame}", crate::attempt::cut(&what, 70)),
-        None => crate::attempt::cut(&what, 110).to_owned(),
+        Some(frame) => format!("{} in {frame}", crate::wording::cut(&what, 70)),
+        None => crate::wording::cut(&what, 110).to_owned(),
     }
 }
 

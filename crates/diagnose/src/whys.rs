@@ -92,7 +92,7 @@ fn wrapper(steps: &mut Vec<Step>, one: &Judged) {
         let at = one.reading.attempt.events[index].at;
         steps.push(Step {
             why: "why does it end?".to_owned(),
-            because: format!("it says: {}", crate::attempt::cut(&matched.at.text, 160)),
+            because: format!("it says: {}", crate::wording::cut(&matched.at.text, 160)),
             cited: vec![Cited::Log(matched.at.clone(), at)],
         });
     }
@@ -111,11 +111,11 @@ fn chain(steps: &mut Vec<Step>, finding: &Finding, one: &Judged) {
         let place = link.in_app.as_deref().map(|f| format!(", at {f}")).unwrap_or_default();
         let why = match &before {
             None => "why did start-up fail?".to_owned(),
-            Some(outer) => format!("why {}?", crate::attempt::cut(&outer.text, 90)),
+            Some(outer) => format!("why {}?", crate::wording::cut(&outer.text, 90)),
         };
         steps.push(Step {
             why,
-            because: format!("{}{place}", crate::attempt::cut(&link.at.text, 200)),
+            because: format!("{}{place}", crate::wording::cut(&link.at.text, 200)),
             cited: vec![Cited::Log(link.at.clone(), at)],
         });
         before = Some(link.at.clone());

@@ -1,8 +1,6 @@
 //! What words mean in every language of logs: denying, taking leave, running out of time, saying
 //! nothing. Knowledge of software belongs into `knowledge/`; this is what holds for all of it.
 
-use crate::attempt::cut;
-
 /// Words with which programs of every kind take leave. Unlike words of noise they are few and mean
 /// one thing; they only say that an ordinary line is no progress.
 const LEAVING: &[&str] = &[
@@ -318,4 +316,16 @@ pub fn tolerates(text: &str) -> bool {
     ]
     .iter()
     .any(|word| text.contains(word))
+}
+
+/// At most `max` bytes of `text`, cut at a character.
+pub fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let mut end = max;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

@@ -2,7 +2,7 @@
 //! innermost out.
 
 use super::frame::{split_position, starts_with_any};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

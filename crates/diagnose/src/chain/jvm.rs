@@ -2,7 +2,7 @@
 //! prints when an application cannot start.
 
 use super::frame::{contains_any, split_position, starts_with_any};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

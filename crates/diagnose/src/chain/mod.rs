@@ -7,12 +7,13 @@
 //! What it must never do: decide what the cause *is*. It reports structure, marks the errors that
 //! only tell how a start was ended ([`Link::mechanism`]), and leaves the rest to the caller. It
 //! never fails: text in no known shape is simply no failure text.
-//! Where to start reading: [`Chain`], then `join.rs`, then one language, `python.rs` say.
+//! Where to start reading: [`Chain`], then `join.rs`, `grow.rs`, then one language, `python.rs` say.
 
 mod columns;
 mod dotnet;
 mod frame;
 mod go;
+mod grow;
 mod join;
 mod jvm;
 mod link;

@@ -1,7 +1,7 @@
 //! Node.js errors: the outermost first, above its calls, its properties in braces behind them.
 
 use super::frame::{contains_any, split_position, starts_with_any};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

@@ -2,7 +2,7 @@
 //! and Laravel log.
 
 use super::frame::{contains_any, split_position};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

@@ -1,7 +1,7 @@
 //! Python tracebacks: the root first, the exception below its calls, groups as trees.
 
 use super::frame::{contains_any, starts_with_any};
-use super::join::{Grow, Start};
+use super::grow::{Grow, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

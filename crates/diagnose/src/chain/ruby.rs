@@ -2,7 +2,7 @@
 //! calls; and the reports of rake and Rails, whose calls stand at the margin.
 
 use super::frame::{contains_any, split_position, starts_with_any};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation, title};
 

@@ -1,7 +1,7 @@
 //! Rust panics in their old and new form, and the reports of anyhow, eyre and color-eyre.
 
 use super::frame::{contains_any, split_position, starts_with_any};
-use super::join::{Grow, Head, Start};
+use super::grow::{Grow, Head, Start};
 use super::row::{Row, Step};
 use super::{Chain, Frame, Language, Link, Place, Relation};
 

@@ -2,7 +2,7 @@
 //! library that go on behind a tab.
 
 use super::frame::starts_with_any;
-use super::join::{Grow, Start};
+use super::grow::{Grow, Start};
 use super::row::{Row, Step};
 use super::stamp::stamp;
 use super::{Chain, Language, Link};

@@ -237,7 +237,7 @@ pub fn server_beside_it(finding: &mut Option<Finding>, context: &Context) {
     });
     let Some((companion, key)) = told else { return };
     let culprit =
-        format!("{} container ({})", companion.name, crate::attempt::cut(&key.as_str().replace('_', " "), 60));
+        format!("{} container ({})", companion.name, crate::wording::cut(&key.as_str().replace('_', " "), 60));
     finding.becomes(
         key.as_str(),
         Some(culprit),

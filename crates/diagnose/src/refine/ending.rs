@@ -275,7 +275,7 @@ pub fn never_ready(finding: &mut Option<Finding>, context: &Context) {
         return;
     };
     let Some(mut new) =
-        Finding::new("startup_hang", Some(crate::attempt::cut(&words.text, 110).to_owned()), context.catalogue)
+        Finding::new("startup_hang", Some(crate::wording::cut(&words.text, 110).to_owned()), context.catalogue)
     else {
         return;
     };

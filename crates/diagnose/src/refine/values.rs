@@ -219,7 +219,7 @@ pub fn own_port(finding: &mut Option<Finding>, context: &Context) {
     let Some((at, time)) = said else { return };
     finding.domain = Domain::Application;
     finding.owner = Role::Application;
-    finding.culprit = format!("port {port} (own: {})", crate::attempt::cut(at.text.trim(), 60));
+    finding.culprit = format!("port {port} (own: {})", crate::wording::cut(at.text.trim(), 60));
     finding.add("the same start says earlier that it listens there itself", 0.5);
     finding.cite(Cited::Log(at, time), Supports::Cause);
 }
