@@ -148,70 +148,38 @@ impl Reader<'_> {
         if matches!(item.stream, Stream::Platform | Stream::Request) || self.speaks_for_platform(item) {
             return self.read_platform(item, log);
         }
-        let rules = self.rules(item);
-        let failing = item.chain.is_some()
-            || !rules.is_empty()
-            || item.severity >= Some(Severity::Error)
-            || (item.severity.is_none() && chain::names_error(chain::message_of(&item.text)));
-        if item.is(Mark::AccessLog) || item.is(Mark::Served) {
-            // What stands inside an access log was said by a client: it never proves.
-            let kind = if item.is(Mark::Served) {
-                EventKind::ChildNotified {
-                    stage: Stage::Serving,
-                    status: self.first_line(item),
-                    at: Some(self.at(item, 0)),
-                }
-            } else {
-                self.output(item)
-            };
-            return log.push(item.at, kind);
+        // What stands inside an access log was said by a client: it never proves.
+        if item.is(Mark::Served) {
+            return log.push(item.at, self.notified(item, Stage::Serving));
+        }
+        if item.is(Mark::AccessLog) {
+            return log.push(item.at, self.output(item));
         }
         if item.is(Mark::WorkerStart) {
             log.push(item.at, EventKind::ChildSpawned { pid: None, at: Some(self.at(item, 0)) });
         }
+        let rules = self.rules(item);
         if let Some(stage) = reached(item) {
-            log.push(
-                item.at,
-                EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) },
-            );
+            log.push(item.at, self.notified(item, stage));
             // "connected" lines may also carry a failure of something else; only real failures go on.
             if item.chain.is_none() && (rules.is_empty() || item.severity < Some(Severity::Warning)) {
                 return;
             }
         }
         if let Some(phase) = self.failed_phase(item) {
-            log.push(
-                item.at,
-                EventKind::PhaseFinished {
-                    phase,
-                    outcome: tminus_core::event::Passage::Failed,
-                    code: None,
-                    elapsed_ns: None,
-                },
-            );
+            let outcome = tminus_core::event::Passage::Failed;
+            log.push(item.at, EventKind::PhaseFinished { phase, outcome, code: None, elapsed_ns: None });
         }
-        let wraps = item.is(Mark::Wrapper);
-        let follows = item.is(Mark::Consequence) || item.is(Mark::Exited);
-        let role = match () {
-            () if wraps && item.chain.is_none() && rules.is_empty() => LineRole::Wrapper,
-            () if follows && item.chain.is_none() => LineRole::Consequence,
-            () if item.is(Mark::Continued) && item.chain.is_none() => LineRole::Retry,
-            () if item.is(Mark::Stopping) && item.chain.is_none() && rules.is_empty() => {
-                return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
-            }
-            () if item.chain.as_ref().is_some_and(is_headless) && log.failed_within_a_breath(item.at) => {
-                LineRole::Consequence
-            }
-            () if failing => LineRole::Candidate,
-            () if speaks_of_stopping(chain::message_of(&item.text)) => {
-                return log.push(item.at, EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) });
-            }
-            () if is_dump(&item.text) => LineRole::Consequence,
-            // Words without a level right behind an error with one are the rest of its message.
-            () if item.severity.is_none() && log.error_goes_on(item.at) => LineRole::Consequence,
-            () => return log.output(item.at, self.output(item)),
+        let said = match said(item, &rules, log) {
+            Said::Matched(role) => EventKind::LogMatched(Box::new(self.matched(item, role, rules))),
+            Said::Leaving => EventKind::ChildStopping { signal: None, at: Some(self.at(item, 0)) },
+            Said::Output => return log.output(item.at, self.output(item)),
         };
-        log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, role, rules))));
+        log.push(item.at, said);
+    }
+
+    fn notified(&self, item: &Item, stage: Stage) -> EventKind {
+        EventKind::ChildNotified { stage, status: self.first_line(item), at: Some(self.at(item, 0)) }
     }
 
     /// Lines of a supervisor or of the kernel that came through the program's own stream.
@@ -398,6 +366,40 @@ impl Reader<'_> {
 
     fn first_line(&self, item: &Item) -> String {
         self.redactor.clean(cut(item.text.lines().next().unwrap_or("").trim(), LINE_MAX)).into_owned()
+    }
+}
+
+/// What an item of the program's own streams is.
+enum Said {
+    /// Words that count, and as what.
+    Matched(LineRole),
+    /// The program takes leave.
+    Leaving,
+    /// An ordinary line.
+    Output,
+}
+
+fn said(item: &Item, rules: &[RuleHit], log: &EventLog) -> Said {
+    let message = chain::message_of(&item.text);
+    let plain = item.chain.is_none();
+    let failing = !plain
+        || !rules.is_empty()
+        || item.severity >= Some(Severity::Error)
+        || (item.severity.is_none() && chain::names_error(message));
+    match () {
+        () if item.is(Mark::Wrapper) && plain && rules.is_empty() => Said::Matched(LineRole::Wrapper),
+        () if (item.is(Mark::Consequence) || item.is(Mark::Exited)) && plain => Said::Matched(LineRole::Consequence),
+        () if item.is(Mark::Continued) && plain => Said::Matched(LineRole::Retry),
+        () if item.is(Mark::Stopping) && plain && rules.is_empty() => Said::Leaving,
+        () if item.chain.as_ref().is_some_and(is_headless) && log.failed_within_a_breath(item.at) => {
+            Said::Matched(LineRole::Consequence)
+        }
+        () if failing => Said::Matched(LineRole::Candidate),
+        () if speaks_of_stopping(message) => Said::Leaving,
+        () if is_dump(&item.text) => Said::Matched(LineRole::Consequence),
+        // Words without a level right behind an error with one are the rest of its message.
+        () if item.severity.is_none() && log.error_goes_on(item.at) => Said::Matched(LineRole::Consequence),
+        () => Said::Output,
     }
 }
 

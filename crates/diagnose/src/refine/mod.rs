@@ -100,6 +100,7 @@ const REFINEMENTS: &[Refinement] = &[
     ending::never_ready,
     owner::of_setting,
     owner::of_executable,
+    owner::of_upstream,
 ];
 
 /// Runs every refinement over the finding of an attempt.

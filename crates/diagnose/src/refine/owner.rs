@@ -26,3 +26,22 @@ pub fn of_executable(finding: &mut Option<Finding>, context: &Context) {
         finding.owner = Role::Build;
     }
 }
+
+/// An upstream inside the own network is run by the platform's people; only a public one is a vendor's.
+pub fn of_upstream(finding: &mut Option<Finding>, _: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.owner != Role::Vendor {
+        return;
+    }
+    let address = finding.culprit.split("://").last().unwrap_or(&finding.culprit);
+    let host = address.split(['/', ':', ' ']).next().unwrap_or("");
+    let inside = [".internal", ".local", ".lan", ".svc", ".consul", ".intranet", ".corp", ".home.arpa"];
+    let private = match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        Err(_) => !host.contains('.') || inside.iter().any(|end| host.ends_with(end)) || host.contains(".svc."),
+    };
+    if private && !host.is_empty() {
+        finding.owner = Role::Platform;
+    }
+}
