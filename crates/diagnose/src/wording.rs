@@ -83,8 +83,28 @@ pub fn denies(message: &str) -> bool {
     })
 }
 
+/// A row of a printed object (`  routine: 'InitProcess'`, `}`): the rest of an error that was printed
+/// with its properties, no sign of life.
+fn is_property(text: &str) -> bool {
+    let row = text.trim();
+    if matches!(row, "}" | "}," | "]" | "]," | "})" | "{") {
+        return true;
+    }
+    let Some((name, value)) = row.split_once(": ") else { return false };
+    let value = value.trim_end_matches(',');
+    let plain = matches!(value, "undefined" | "null" | "true" | "false" | "[" | "{") || value.parse::<f64>().is_ok();
+    let quoted = value.len() >= 2 && value.starts_with(['\'', '"']) && value.ends_with(['\'', '"']);
+    text.starts_with([' ', '\t'])
+        && (plain || quoted)
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_[]'\"$".contains(&b))
+}
+
 /// A row of a crash dump: native frames, registers, rules. No sign of life.
 pub fn is_dump(text: &str) -> bool {
+    if is_property(text) {
+        return true;
+    }
     let text = text.trim();
     let numbered = text.split_once(": 0x").is_some_and(|(n, _)| n.trim().chars().all(|c| c.is_ascii_digit()));
     text.is_empty()
