@@ -52,7 +52,7 @@ pub fn instances(lanes: &[&Lane], items: &[&[Item]], exits: Option<&Exits>) -> B
     for (lane, items) in lanes.iter().zip(items) {
         let program = || items.iter().filter(|item| !matches!(item.stream, Stream::Platform | Stream::Request));
         let quiet = program().all(|item| !tells_failure(item) && !item.is(Mark::Start));
-        let timed = items.iter().any(|item| item.at.is_some());
+        let timed = items.iter().any(|item| item.at.is_some() && !item.inherited);
         let serves = if timed { outlives(items, exits) } else { program().any(|item| item.is(Mark::Served)) };
         if lane.key.instance.is_some() && quiet && serves {
             out.insert(lane.key.clone());

@@ -162,6 +162,7 @@ fn join(rows: &[Row], indices: &[usize], cuts: &[Timestamp]) -> Vec<Vec<usize>> 
 /// rows there are at most, and how the others begin (none: in any way).
 const REPORTS: &[(&str, usize, &[&str])] = &[
     ("*** FATAL CONFIG FILE ERROR", 4, &[]),
+    ("Reading the configuration file, at line", 3, &[]),
     ("Picked up JAVA_TOOL_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),
     ("Picked up _JAVA_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),
     ("NOTE: Picked up JDK_JAVA_OPTIONS", 2, &["Unrecognized ", "Invalid ", "Error"]),

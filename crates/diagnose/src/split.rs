@@ -45,7 +45,7 @@ pub fn split(items: &[Item], exits: Option<&Exits>, key: &LaneKey) -> Vec<Cut> {
         return Vec::new();
     }
     let named = key.instance.is_some();
-    let timed = items.iter().any(|item| item.at.is_some());
+    let timed = items.iter().any(|item| item.at.is_some() && !item.inherited);
     match exits {
         Some(exits) if timed => {
             let windows = windows(exits, key.revision.as_deref());

@@ -304,8 +304,10 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
             if is_mechanism(link) {
                 candidate.mechanism = true;
                 waited(&mut candidate, failure);
+            } else if link.type_name.is_empty() && link.message.trim().is_empty() {
+                candidate.add("the error of these calls is not in the input", -2.5);
             } else if link.component.is_some() && !language_error(&link.type_name) {
-                candidate.add("raised inside a client library, words unknown", 0.2);
+                candidate.add("raised inside a client library, words unknown", -1.2);
             } else if language_error(&link.type_name) {
                 candidate.add("an error of the language in the program's own code", 1.6);
                 candidate.add("root of its chain", 1.5);

@@ -77,7 +77,8 @@ fn origin(object: &Object<'_>, out: &mut Emitter<'_>) -> std::sync::Arc<Origin> 
     let origin = Origin {
         service,
         revision: name(&["IMAGE_NAME"]),
-        instance: name(&["CONTAINER_ID_FULL", "CONTAINER_ID", "INVOCATION_ID", "_SYSTEMD_INVOCATION_ID"]),
+        // Without an id of the run, the host tells replicas of a unit apart.
+        instance: name(&["CONTAINER_ID_FULL", "CONTAINER_ID", "INVOCATION_ID", "_SYSTEMD_INVOCATION_ID", "_HOSTNAME"]),
         container: name(&["CONTAINER_NAME"]),
         environment: None,
         pid,

@@ -1,0 +1,2 @@
+"""Hive scales and honey yields."""
+__version__ = "5.3.0"

@@ -1,0 +1,6 @@
+from openpyxl import Workbook
+
+
+def yearly(year):
+    book = Workbook()
+    book.save(f"/tmp/honey-{year}.xlsx")

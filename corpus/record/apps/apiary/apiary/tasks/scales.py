@@ -1,0 +1,1 @@
+def calibrate(hive): return hive

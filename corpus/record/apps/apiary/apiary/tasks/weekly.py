@@ -1,0 +1,1 @@
+def weekly(week): return week
