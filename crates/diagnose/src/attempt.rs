@@ -161,8 +161,8 @@ impl Reader<'_> {
         let rules = self.rules(item);
         if let Some(stage) = reached(item) {
             log.push(item.at, self.notified(item, stage));
-            // "connected" lines may also carry a failure of something else; only real failures go on.
-            if item.chain.is_none() && (rules.is_empty() || item.severity < Some(Severity::Warning)) {
+            // "connecting to x" also stands in errors about x: only those go on.
+            if item.chain.is_none() && (rules.is_empty() || !speaks_of_failure(item)) {
                 return;
             }
         }
@@ -367,6 +367,12 @@ impl Reader<'_> {
     fn first_line(&self, item: &Item) -> String {
         self.redactor.clean(cut(item.text.lines().next().unwrap_or("").trim(), LINE_MAX)).into_owned()
     }
+}
+
+/// By its level, or without one by the way it begins or by a word that denies.
+fn speaks_of_failure(item: &Item) -> bool {
+    let message = chain::message_of(&item.text);
+    item.severity.map_or_else(|| chain::names_error(message) || denies(message), |level| level >= Severity::Warning)
 }
 
 /// What an item of the program's own streams is.

@@ -258,7 +258,7 @@ fn manner(candidate: &mut Candidate, matched: &Match, hit: &RuleHit) {
     }
     if tolerates(first_line(&hit.at.text)) {
         candidate.tolerated = true;
-        candidate.add("its own words say that it is tolerated", -1.5);
+        candidate.add("its own words say that it is tolerated", -2.0);
     }
 }
 
