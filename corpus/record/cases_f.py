@@ -114,17 +114,17 @@ def newenv(**kw): return {"NEWSDESK_DB_HOST": "archive-db", "NEWSDESK_DB_PASSWOR
 
 
 # ---------------------------------------------------------------- apiary
-@held("apiary-no-client-tools", stack="bash entrypoint+flask+gunicorn", fmt="cri", noise=True)
+@held("apiary-no-client-tools", stack="bash entrypoint+flask+gunicorn", fmt="cri")
 def _(c):
     apiary(c)
     for d in ("/usr/bin", "/bin"):
         if os.path.lexists(ROOT + d + "/pg_isready"): c.rm(d + "/pg_isready")
-    c.loop(3, "exec ./entrypoint.sh", env=apienv(APIARY_FLAGS_URL="http://flags.apiary.svc:8500/flags.json"))
+    c.loop(3, "exec ./entrypoint.sh", env=apienv())
     c.save(fault_injected="the new base image has no Postgres client tools: the entrypoint's pg_isready does not exist", domain="platform", layer="process", cause="command_not_found", culprit="pg_isready", owner="either", also_acceptable=["application", "configuration"],
-           fix="install postgresql-client in the image", evidence=["pg_isready: command not found"], misleading=["Failed to connect to flags.apiary.svc port 8500", "no flags, defaults apply"])
+           fix="install postgresql-client in the image", evidence=["pg_isready: command not found"], misleading=[])
 
 
-@held("apiary-view-in-the-way", stack="flask+gunicorn+sqlalchemy+alembic", fmt="compose", noise=True)
+@held("apiary-view-in-the-way", stack="flask+gunicorn+sqlalchemy+alembic", fmt="compose")
 def _(c):
     apiary(c, db=True, src="postgres"); e = apienv()
     c.write("/srv/app/migrations/versions/80f_drop_grams.py", '''"""grams are kilograms now"""
@@ -140,9 +140,9 @@ def downgrade():
     raise NotImplementedError
 ''', uid=1000)
     c.run("alembic upgrade 7c4", env=e, cwd="/srv/app", uid=1000)
-    c.loop(3, "exec ./entrypoint.sh", env=dict(e, APIARY_FLAGS_URL="http://flags.apiary.svc:8500/flags.json"))
+    c.loop(3, "exec ./entrypoint.sh", env=e)
     c.save(fault_injected="migration 80f drops column grams, on which the view honey_by_month of an earlier migration depends", domain="application", layer="migration", cause="bad_migration", culprit="migration 80f (column grams of weighing, view honey_by_month)", owner="app-team",
-           also_acceptable=["dependency"], fix="drop or rebuild the view in the migration", evidence=["cannot drop column grams of table weighing because other objects depend on it"], misleading=["Failed to connect to flags.apiary.svc port 8500"])
+           also_acceptable=["dependency"], fix="drop or rebuild the view in the migration", evidence=["cannot drop column grams of table weighing because other objects depend on it"], misleading=[])
 
 
 @held("apiary-blueprints", stack="flask+gunicorn", fmt="kubectl-ts", noise=True)
@@ -168,7 +168,7 @@ def _(c):
     for p in c.procs:
         if not isinstance(p, list) and str(p.args[0]).endswith("/postgres"): c.stop(p)
     threading.Timer(5, lambda: c.pg(API, wait=False)).start()
-    c.loop(1, "exec ./entrypoint.sh", env=apienv(APIARY_WAIT="ping", APIARY_FLAGS_URL="http://flags.apiary.svc:8500/flags.json"), ready="routes: 4", linger=4)
+    c.loop(1, "exec ./entrypoint.sh", env=apienv(APIARY_WAIT="ping", APIARY_FLAGS_URL="http://flags.apiary.svc:8500/flags.json"), ready="routes: 3", linger=4)
     c.save(outcome="success", fault_injected="Postgres comes up five seconds after the service, whose entrypoint asks again; then migrations and server", cause="success_after_slow_dependency", culprit="apiary-db:5432 (late)", owner="either", fix="nothing to do",
            evidence=["Listening at: http://0.0.0.0:5000", "schema is current"], misleading=APIMIS + ["connection to server at \"127.0.0.171\", port 5432 failed: Connection refused", "Failed to connect to flags.apiary.svc port 8500"])
 
@@ -182,12 +182,12 @@ def _(c):
            evidence=["certificate has expired"], misleading=HANMIS + ["redis: connect ECONNREFUSED 127.0.0.175:6379", "going on without redis"])
 
 
-@held("hangar-gate-list", stack="node+pg", fmt="plain", noise=True)
+@held("hangar-gate-list", stack="node+pg", fmt="plain")
 def _(c):
     hangar(c, db=False)
-    c.loop(2, NODE, env=hanenv(HANGAR_GATES="A1;A2;B1"))
+    c.loop(2, NODE, env=hanenv(HANGAR_GATES="A1;A2;B1", HANGAR_TZ="Europe/Vienna"))
     c.save(fault_injected="HANGAR_GATES=A1;A2;B1, a JSON array is wanted", domain="configuration", layer="config", cause="invalid_env_value", culprit="HANGAR_GATES", owner="app-team", fix='HANGAR_GATES=["A1","A2","B1"]',
-           evidence=["HANGAR_GATES cannot be used: Unexpected token"], misleading=["HANGAR_TZ is not set"])
+           evidence=["HANGAR_GATES cannot be used: Unexpected token"], misleading=[])
 
 
 @held("hangar-pool-of-four", stack="node+pg", fmt="gcl-run", noise=True, platform_lines=True)
@@ -225,21 +225,21 @@ def _(c):
     c.save(fault_injected="the secret with seal.pem is not mounted at /run/secrets/quarry", domain="platform", layer="resource", cause="missing_mount", culprit="/run/secrets/quarry/seal.pem", owner="either", also_acceptable=["configuration"], fix="mount the secret", evidence=["open /run/secrets/quarry/seal.pem: no such file or directory"], misleading=QUAMIS)
 
 
-@held("quarry-rule-without-limit", stack="go+lib/pq+zap", fmt="plain", noise=True)
+@held("quarry-rule-without-limit", stack="go+lib/pq+zap", fmt="plain")
 def _(c):
-    quarry(c); c.psql("insert into haulier values (4, 'Steinmetz Ahlers/2')", "quarry")
+    quarry(c); c.write("/etc/quarry/holidays.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n"); c.proxy("127.0.0.1", 4318, "http503"); c.psql("insert into haulier values (4, 'Steinmetz Ahlers/2')", "quarry")
     c.loop(2, "exec ./quarry", env=quaenv())
     c.save(fault_injected="a haulier's rule in the database has two parts instead of three, the program takes three for granted", domain="application", layer="startup", cause="startup_exception", culprit="main.hauliers (quarry/main.go)", owner="app-team", fix="check the number of parts",
-           evidence=["panic: runtime error: index out of range [2] with length 2"], misleading=QUAMIS)
+           evidence=["panic: runtime error: index out of range [2] with length 2"], misleading=[])
 
 
 # ---------------------------------------------------------------- vineyard
-@held("vineyard-rotated", stack="java+pgjdbc+jul", fmt="gcl-run-array", noise=True, newest_first=True, platform_lines=True)
+@held("vineyard-rotated", stack="java+pgjdbc+jul", fmt="gcl-run-array", newest_first=True, platform_lines=True)
 def _(c):
-    vineyard(c); c.psql("alter role vineyard password 'rotated-in-november'")
+    vineyard(c); c.write("/etc/vineyard/labels.xsl", "<labels/>"); c.proxy("127.0.0.1", 1502, "silent"); c.psql("alter role vineyard password 'rotated-in-november'")
     c.loop(3, JAVA, env=vinenv())
     c.save(fault_injected="the password of role vineyard was rotated in the database, the service still has the old one", domain="configuration", layer="auth", cause="auth_failed", culprit="password of user vineyard (VINEYARD_DB_PASSWORD)", owner="app-team", also_acceptable=["dependency"], fix="give the service the new password",
-           evidence=['password authentication failed for user "vineyard"'], misleading=VINMIS)
+           evidence=['password authentication failed for user "vineyard"'], misleading=[])
 
 
 @held("vineyard-third-session", stack="java+pgjdbc+jul", fmt="kubectl-ts", noise=True)
@@ -254,7 +254,7 @@ def _(c):
 @held("kennel-redis-reads-its-dump", stack="ruby+redis-rb", fmt="compose", noise=True)
 def _(c):
     kennel(c, db=False)
-    p = c.redis("127.0.0.179", "--dir", "/var/tmp", "--rdbcompression", "no"); c.run("redis-cli -h 127.0.0.179 debug populate 300000 dog 40 >/dev/null; redis-cli -h 127.0.0.179 save", check=False)
+    p = c.redis("127.0.0.179", "--dir", "/var/tmp", "--rdbcompression", "no"); c.run(["redis-cli", "-h", "127.0.0.179", "eval", "for i = 1, 200000 do redis.call('set', 'dog:' .. i, string.rep('w', 40)) end", "0"]); c.run("redis-cli -h 127.0.0.179 save")
     c.stop(p, "SIGKILL"); c.redis("127.0.0.179", "--dir", "/var/tmp", "--key-load-delay", "600", "--loading-process-events-interval-bytes", "1024", src="redis"); time.sleep(.5)
     c.loop(3, "exec ruby kennel.rb", env=kenenv())
     c.save(fault_injected="Redis was restarted and still reads its dump", domain="dependency", layer="protocol", cause="redis_loading", culprit="kennel-redis:6379", owner="either", fix="wait until Redis has read its dump, retry meanwhile", evidence=["LOADING Redis is loading the dataset in memory"], misleading=KENMIS)
@@ -269,11 +269,11 @@ def _(c):
 
 
 # ---------------------------------------------------------------- newsdesk
-@held("newsdesk-missing-brace", stack="php+pdo", fmt="kubectl-prefix", noise=False)
+@held("newsdesk-missing-brace", stack="php+pdo", fmt="kubectl-prefix", noise=True)
 def _(c):
     newsdesk(c); c.sub("/srv/app/src/Editions.php", "private PDO $db)\n    {", "private PDO $db\n    {")
     c.loop(3, PHP, env=newenv())
-    c.save(fault_injected="an edit in src/Editions.php lost a closing parenthesis", domain="application", layer="import", cause="syntax_error", culprit="/srv/app/src/Editions.php", owner="app-team", fix="restore the parenthesis", evidence=["PHP Parse error:  syntax error, unexpected token"], misleading=[])
+    c.save(fault_injected="an edit in src/Editions.php lost a closing parenthesis", domain="application", layer="import", cause="syntax_error", culprit="/srv/app/src/Editions.php", owner="app-team", fix="restore the parenthesis", evidence=["PHP Parse error:  syntax error, unexpected token"], misleading=NEWMIS)
 
 
 @held("newsdesk-archive-unanswered", stack="php+pdo", fmt="journald", noise=True, platform_lines=True, host="desk-2")

@@ -137,7 +137,9 @@ impl Reader<'_> {
             .iter()
             .rev()
             .find(|e| !matches!(e.kind, EventKind::ChildExited { .. } | EventKind::PlatformNotice { .. }));
-        let Some(EventKind::ChildOutput { .. }) = ordinary.map(|e| &e.kind) else { return };
+        let Some(EventKind::ChildOutput { .. } | EventKind::ChildStopping { .. }) = ordinary.map(|e| &e.kind) else {
+            return;
+        };
         let known = items.len() > 1 && (ended || log.exits);
         if known && item.severity < Some(Severity::Error) && denies(chain::message_of(&item.text)) {
             log.push(item.at, EventKind::LogMatched(Box::new(self.matched(item, LineRole::Candidate, Vec::new()))));
@@ -372,7 +374,8 @@ impl Reader<'_> {
 /// By its level, or without one by the way it begins or by a word that denies.
 fn speaks_of_failure(item: &Item) -> bool {
     let message = chain::message_of(&item.text);
-    item.severity.map_or_else(|| chain::names_error(message) || denies(message), |level| level >= Severity::Warning)
+    item.severity
+        .map_or_else(|| chain::error_name(message).is_some() || denies(message), |level| level >= Severity::Warning)
 }
 
 /// What an item of the program's own streams is.
@@ -391,7 +394,7 @@ fn said(item: &Item, rules: &[RuleHit], log: &EventLog) -> Said {
     let failing = !plain
         || !rules.is_empty()
         || item.severity >= Some(Severity::Error)
-        || (item.severity.is_none() && chain::names_error(message));
+        || (item.severity.is_none() && chain::error_name(message).is_some());
     match () {
         () if item.is(Mark::Wrapper) && plain && rules.is_empty() => Said::Matched(LineRole::Wrapper),
         () if (item.is(Mark::Consequence) || item.is(Mark::Exited)) && plain => Said::Matched(LineRole::Consequence),

@@ -2,7 +2,7 @@
 //! which line the program went on.
 
 use crate::attempt::{Attempt, BREATH_MS};
-use crate::wording::speaks_of_warning;
+use crate::wording::{first_line, speaks_of_warning};
 use tminus_core::event::{EventKind, LineRole, LogRef, Match, Notice};
 use tminus_core::vocabulary::{AttemptOutcome, Severity, Stage};
 
@@ -224,7 +224,9 @@ fn forgive_tail(attempt: &Attempt, rounds: &[usize], progress_after: &mut [u64])
 
 /// A failure of the program itself.
 fn is_failure(m: &Match) -> bool {
-    m.role == LineRole::Candidate && (m.failure.is_some() || !m.rules.is_empty() || m.severity >= Some(Severity::Error))
+    let named = || m.severity.is_none() && crate::chain::error_name(first_line(&m.says)).is_some();
+    m.role == LineRole::Candidate
+        && (m.failure.is_some() || !m.rules.is_empty() || m.severity >= Some(Severity::Error) || named())
 }
 
 /// The last failure of each round. The last round of a process that is still alive has not ended.

@@ -16,6 +16,8 @@ use tminus_core::facts::Facts;
 use tminus_core::verdict::Weight;
 use tminus_core::vocabulary::{AttemptOutcome, CauseKey, Domain, Layer, Severity, Stage};
 
+/// Lines of progress after the last failure of a living process that show that it got past it.
+const WENT_ON: u64 = 8;
 /// Where a candidate starts: most lines are not the cause.
 const PRIOR: f64 = -2.0;
 
@@ -148,11 +150,10 @@ fn from_match(index: usize, matched: &Match, conditions: &Conditions, catalogue:
         .collect();
     let links: Vec<Option<u32>> = made.iter().map(|(link, _)| *link).collect();
     let mut out: Vec<Candidate> = made.into_iter().map(|(_, candidate)| candidate).collect();
-    let specific = out.iter().any(|c| !c.ambiguous_with.is_empty() || c.score() > PRIOR);
     let informative = matched.failure.as_ref().and_then(informative_link);
     let covered = match informative {
         Some((link, _)) => links.contains(&Some(link as u32)),
-        None => specific,
+        None => !out.is_empty(),
     };
     if !covered && matched.role == LineRole::Candidate {
         out.extend(unknown_failure(index, matched));
@@ -319,6 +320,12 @@ fn unknown_failure(index: usize, matched: &Match) -> Option<Candidate> {
         None => {
             candidate.culprit = Some(crate::wording::cut(first_line(&matched.says), 100).to_owned());
             let vague = is_vague(&matched.says) || speaks_of_time(first_line(&matched.says));
+            let error = crate::chain::error_name(first_line(&matched.says)).filter(|_| !vague);
+            if error.is_some_and(language_error) {
+                candidate.add("an error of the language, without its calls", 2.6);
+            } else if error.is_some() {
+                candidate.add("an exception that no rule knows, without its calls", 1.6);
+            }
             candidate.add(
                 if vague { "says that it failed, not why" } else { "the program's own error, words unknown" },
                 if vague { -2.5 } else { -1.5 },
@@ -386,6 +393,11 @@ fn embeds(matched: &Match, candidate: &Candidate) -> bool {
     words.len() >= 12 && matched.says.contains(words)
 }
 
+/// Did a process that is still alive go on after its last failure? Then it did not end with that.
+fn went_on_past_the_end(reading: &Reading) -> bool {
+    reading.end.alive && reading.terminals.last().is_some_and(|last| reading.progress_after(*last) >= WENT_ON)
+}
+
 /// A pool that gives no connection is used up only where connecting had worked before; without that
 /// its peer may be the one that does not answer.
 fn used_before(candidate: &mut Candidate, reading: &Reading) {
@@ -416,7 +428,9 @@ fn course(candidate: &mut Candidate, reading: &Reading) {
         0 if terminal => candidate.add("the last failure before the end", 2.5),
         0 => candidate.add("nothing went on after it", 0.8),
         1..=2 if terminal && grave(candidate, reading) => candidate.add("the last failure, little followed", 0.8),
-        _ if candidate.linked => candidate.add("the program went on, and ended waiting for the same", 0.4),
+        _ if candidate.linked && !went_on_past_the_end(reading) => {
+            candidate.add("the program went on, and ended waiting for the same", 0.4)
+        }
         n => candidate.add(format!("the program went on after it ({n} lines)"), -1.2 - 0.25 * (n.min(8) as f64)),
     }
     let Some(ready) = reading

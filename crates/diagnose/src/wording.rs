@@ -299,6 +299,7 @@ pub fn says_connected(text: &str) -> bool {
 pub fn speaks_of_warning(text: &str) -> bool {
     let head = cut(text, 80).to_ascii_lowercase();
     ["warn", "notice", "deprecat", "skipping", "ignor"].iter().any(|word| head.contains(word))
+        || ["w |", "w/", "[w]", "w:"].iter().any(|level| head.starts_with(level))
 }
 
 /// Does a line say of a failure that the program can do without what failed?

@@ -79,9 +79,10 @@ pub fn parse(lines: &[&str]) -> Option<Chain> {
     chain.filter(|chain| !chain.links.is_empty())
 }
 
-/// Does a message begin with the name of an error's type: `SyntaxError: ...`, `java.io.IOException: ...`?
-pub fn names_error(message: &str) -> bool {
-    title::at_start(message).is_some_and(|title| title::is_error_name(title.type_name) && !title.message.is_empty())
+/// The name of an error's type that a message begins with: `SyntaxError: ...`, `java.io.IOException: ...`.
+pub fn error_name(message: &str) -> Option<&str> {
+    let title = title::at_start(message)?;
+    (title::ends_like_error(title.type_name) && !title.message.is_empty()).then_some(title.type_name)
 }
 
 /// The language of the first row that only one language prints. The words of a database stand in

@@ -88,6 +88,7 @@ const REFINEMENTS: &[Refinement] = &[
     address::bound_address,
     values::own_port,
     values::named_variable,
+    values::unknown_option,
     values::object_of_statement,
     values::pool_setting,
     values::known_latency,

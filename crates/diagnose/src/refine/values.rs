@@ -283,6 +283,20 @@ fn statement_object(text: &str) -> Option<String> {
         .then(|| format!("table {name}"))
 }
 
+/// The command was found and does not know one of its options: a setting, not the entry point.
+pub fn unknown_option(finding: &mut Option<Finding>, context: &Context) {
+    let Some(finding) = finding else { return };
+    if finding.key.as_str() == "wrong_entrypoint" && finding.culprit.starts_with('-') {
+        finding.becomes(
+            "invalid_config_parameter",
+            None,
+            "an option that the command does not know",
+            0.0,
+            context.catalogue,
+        );
+    }
+}
+
 /// A pool that is used up: the setting of its size, where one is known.
 pub fn pool_setting(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
