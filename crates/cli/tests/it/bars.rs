@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// What `corpus/held` reaches in the columns that fall short of their bar: right answers, with the
 /// names that `score` prints. Raise a figure when it grows; a column that meets its bar needs no entry.
-const HELD_FLOORS: &[(&str, u32)] = &[("culprit", 82)];
+const HELD_FLOORS: &[(&str, u32)] = &[("culprit", 95)];
 
 /// Runs `score` and returns what it printed.
 fn score(cases: &Path) -> (bool, String) {
