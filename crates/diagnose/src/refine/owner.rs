@@ -30,7 +30,7 @@ pub fn of_executable(finding: &mut Option<Finding>, context: &Context) {
 /// An upstream inside the own network is run by the platform's people; only a public one is a vendor's.
 pub fn of_upstream(finding: &mut Option<Finding>, _: &Context) {
     let Some(finding) = finding else { return };
-    if finding.owner != Role::Vendor {
+    if finding.owner != Role::Vendor || !finding.key.as_str().starts_with("upstream") {
         return;
     }
     let address = finding.culprit.split("://").last().unwrap_or(&finding.culprit);

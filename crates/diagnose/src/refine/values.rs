@@ -41,6 +41,8 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
             1.0,
             context.catalogue,
         );
+        let score = finding.score();
+        finding.add("facts decide what the words leave open", (2.0 - score).max(0.0));
         if let Some(value) = context.facts.env.get(&name) {
             let text = format!("env.{name} = {value:?}");
             finding.cite(context.fact_text(text), Supports::Cause);
@@ -66,6 +68,9 @@ pub fn whitespace(finding: &mut Option<Finding>, context: &Context) {
             0.8,
             context.catalogue,
         );
+        // The server repeats what it was given: that shows the break, whatever raised about it.
+        let score = finding.score();
+        finding.add("the break stands in the evidence itself", (2.0 - score).max(0.0));
     }
 }
 
