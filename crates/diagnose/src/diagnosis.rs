@@ -23,8 +23,9 @@ use tminus_core::redact::{Redactor, is_secret_name};
 use tminus_core::verdict::Verdict;
 use tminus_core::vocabulary::{AttemptOutcome, Stage};
 
-/// Beyond this many attempts only aggregates are kept; coverage says so.
-const ATTEMPTS_MAX: usize = 20_000;
+/// Most attempts that are kept: the first quarter, and of the others the newest. What is left out is
+/// counted, and the coverage says so.
+const ATTEMPTS_MAX: usize = 4_000;
 /// A start that follows an end within this time was made by whatever made the end, milliseconds.
 const RECYCLE_MS: i64 = 30_000;
 /// A program that served for this long was not stopped by a start-up probe, milliseconds.
@@ -95,11 +96,19 @@ impl<'c> Diagnosis<'c> {
         bystander::leave_request_logs_out(&mut lanes.lanes, &mut items, &ordered.rows);
         let reader = Reader { rows: &ordered.rows, catalogue: self.catalogue, redactor: &self.redactor };
         let target = self.target(&lanes.lanes, &items, &reader);
-        let (mut attempts, others) = self.attempts(&lanes.lanes, &items, &target, &reader);
+        let (Kept { mut attempts, left_out, .. }, others) = self.attempts(&lanes.lanes, &items, &target, &reader);
         let witnesses = take_witnesses(&mut attempts);
         self.complete(&mut attempts);
         let changes = changes::changes(&ordered.rows, &lanes.audit, &self.options.facts);
-        self.write(&ordered, &attempts, &witnesses, &others, &changes, &target)
+        let mut verdict = self.write(&ordered, &attempts, &witnesses, &others, &changes, &target);
+        if left_out > 0 {
+            let note = format!(
+                "{left_out} starts in the middle were read and left out: the first {} and the newest are judged",
+                ATTEMPTS_MAX / 4
+            );
+            verdict.coverage.notes.push(note);
+        }
+        verdict
     }
 
     /// Rows and exits that name revisions in different ways (a replica set here, a release there)
@@ -144,11 +153,10 @@ impl<'c> Diagnosis<'c> {
         items: &[Vec<Item>],
         target: &Option<Unit>,
         reader: &Reader,
-    ) -> (Vec<Attempt>, Vec<Attempt>) {
+    ) -> (Kept, Vec<Attempt>) {
         let exits = self.options.exits.as_ref();
-        let mut own: Vec<Attempt> = Vec::new();
+        let mut own = Kept::default();
         let mut others = Vec::new();
-        let mut by_exit: BTreeMap<usize, usize> = BTreeMap::new();
         let is_target = |lane: &Lane| target.as_ref().is_none_or(|unit| *unit == Unit::of(&lane.key));
         let (own_lanes, own_items): (Vec<&Lane>, Vec<&[Item]>) =
             lanes.iter().zip(items).filter(|(lane, _)| is_target(lane)).map(|(l, i)| (l, i.as_slice())).unzip();
@@ -159,15 +167,10 @@ impl<'c> Diagnosis<'c> {
             for cut in split::split(items, exits, &lane.key) {
                 let row = cut.exit.and_then(|index| exits?.attempts.get(index));
                 let attempt = reader.attempt(&lane.key, row, &items[cut.items]);
-                if !is_target {
+                if is_target {
+                    own.take(attempt, cut.exit);
+                } else if others.len() < ATTEMPTS_MAX {
                     others.push(attempt);
-                } else if let Some(&known) = cut.exit.and_then(|index| by_exit.get(&index)) {
-                    merge(&mut own[known], attempt);
-                } else if own.len() < ATTEMPTS_MAX {
-                    if let Some(index) = cut.exit {
-                        by_exit.insert(index, own.len());
-                    }
-                    own.push(attempt);
                 }
             }
         }
@@ -248,6 +251,35 @@ impl<'c> Diagnosis<'c> {
             facts_source: &self.options.facts.source,
             redactor: &self.redactor,
         })
+    }
+}
+
+/// The attempts of the target that are kept.
+#[derive(Default)]
+struct Kept {
+    attempts: Vec<Attempt>,
+    /// Place of each attempt that has a row in the exits file, by the row's index.
+    by_exit: BTreeMap<usize, usize>,
+    left_out: u64,
+}
+
+impl Kept {
+    /// Takes the next attempt, or what another lane says of one that an exits row describes.
+    fn take(&mut self, attempt: Attempt, exit: Option<usize>) {
+        if let Some(&known) = exit.and_then(|index| self.by_exit.get(&index)) {
+            return merge(&mut self.attempts[known], attempt);
+        }
+        if self.attempts.len() >= ATTEMPTS_MAX {
+            let oldest = ATTEMPTS_MAX / 4;
+            self.attempts.remove(oldest);
+            self.left_out += 1;
+            self.by_exit.retain(|_, place| *place != oldest);
+            self.by_exit.values_mut().filter(|place| **place > oldest).for_each(|place| *place -= 1);
+        }
+        if let Some(index) = exit {
+            self.by_exit.insert(index, self.attempts.len());
+        }
+        self.attempts.push(attempt);
     }
 }
 

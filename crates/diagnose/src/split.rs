@@ -195,7 +195,8 @@ fn by_markers(items: &[Item]) -> Vec<usize> {
         }
         let platform_start = item.is(Mark::PlatformStarting) && index > begun;
         let banner = item.is(Mark::Start);
-        let before = banners.iter().rev().find(|(kind, _)| *kind == shape(&item.text)).map(|(_, at)| *at);
+        let kind = if banner { shape(&item.text) } else { 0 };
+        let before = banners.iter().rev().find(|(seen, _)| banner && *seen == kind).map(|(_, at)| *at);
         if (ended && (program || platform_start)) || (platform_start && !banners.is_empty()) {
             cuts.push(index);
             (begun, ended) = (index, false);
@@ -207,7 +208,7 @@ fn by_markers(items: &[Item]) -> Vec<usize> {
             banners.clear();
         }
         if banner {
-            banners.push((shape(&item.text), index));
+            banners.push((kind, index));
         }
     }
     cuts
