@@ -6,6 +6,8 @@ use crate::finding::{Cited, Finding};
 use tminus_core::verdict::Supports;
 use tminus_core::vocabulary::{Domain, Layer};
 
+/// What the words of a pooler's client may claim at most, log-odds.
+const POOLER_ALONE: f64 = 1.0;
 /// Keys that say that nothing answered at an address.
 const NOBODY_THERE: &[&str] = &[
     "db_connection_refused",
@@ -179,7 +181,8 @@ pub fn pooler_alone(finding: &mut Option<Finding>, context: &Context) {
     let Some(finding) = finding else { return };
     let pooler_speaks = context.companions.iter().any(|c| c.name.contains("bouncer") || c.says.contains("pooler"));
     if finding.key.as_str() == "query_wait_timeout" && !pooler_speaks {
-        finding.add("a pooler says the same when its database is gone", -2.6);
+        let score = finding.score();
+        finding.add("a pooler says the same when its database is gone", (POOLER_ALONE - score).min(0.0));
     }
 }
 
