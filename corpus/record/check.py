@@ -6,7 +6,7 @@ substring occurs in the decoded lines (evidence in facts.json or exit.json count
 with the label and with the time stamps of the log; files are under 300 KB and hold no path, host or kernel name of the
 recording machine. Exit status 0 when everything holds. decode() is the independent reader of the log formats.
 """
-import collections, datetime, json, pathlib, re, sys
+import collections, datetime, json, os, pathlib, re, socket, sys
 
 KEYS = """auth_failed auth_required bad_migration broker_down circular_import clock_skew command_not_found connect_timeout connection_reset
 data_directory_permissions data_directory_version database_connection_limit database_does_not_exist db_connection_refused db_data_corrupt
@@ -24,7 +24,10 @@ DOMAINS = {"application", "configuration", "platform", "network", "dependency", 
 LAYERS = set("auth config dns import migration probe process protocol query resource slot socket startup tcp tls".split())
 OWNERS = {"app-team", "platform-team", "db-team", "either"}
 NEED = "id split stack format outcome fault_injected domain layer cause culprit owner fix evidence misleading noise crash_loop attempts newest_first".split()
-LEAKS = [r"/work/", r"/tmp/bash", r"\brec-[ab]\b", r"fc-v\d+", r"/root/\.", r"(?:crates|pypi|npmjs|maven|golang|pythonhosted)\.(?:io|org)\b"]
+# Of the machine that recorded: where its work directories and its home are, and its name. No package registries either.
+PLACES = [str(pathlib.Path(__file__).resolve().parents[2].parent), os.environ.get("RECORD_WORK"), str(pathlib.Path.home()) + "/.", socket.gethostname()]
+LEAKS = [re.escape(place) for place in PLACES if place and len(place) > 3]
+LEAKS += [r"\brec-[a-z]\b", r"(?:crates|pypi|npmjs|maven|golang|pythonhosted)\.(?:io|org)\b"]
 
 
 def payload(o):

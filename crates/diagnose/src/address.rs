@@ -68,6 +68,11 @@ pub fn host_of(value: &str) -> Option<String> {
         .then(|| bare.to_owned())
 }
 
+/// Is a component only the way to a dependency, so that its errors name nobody?
+pub fn is_transport(component: &str) -> bool {
+    matches!(component, "dns" | "tcp" | "tls" | "unix-socket" | "socket" | "network")
+}
+
 /// The dependency that a setting configures: by its value's scheme, or by a name that ends like, or
 /// speaks of, one that is known (`STOCK_DATABASE_URL`, `THUMBS_REDIS`).
 pub fn component_of_setting<'c>(catalogue: &'c Catalogue, name: &str, value: &str) -> Option<&'c str> {

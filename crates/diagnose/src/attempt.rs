@@ -25,8 +25,6 @@ const LINE_MAX: usize = 800;
 const TARGETS_MAX: usize = 32;
 /// Most lines of one cited passage.
 const PASSAGE_LINES: usize = 4;
-/// What follows a failure within this time was said in the same breath, milliseconds.
-pub const BREATH_MS: i64 = 100;
 /// Most links of one chain that are kept.
 const LINKS_MAX: usize = 16;
 

@@ -5,6 +5,7 @@ use crate::catalogue::Mark;
 use crate::item::Item;
 use crate::lane::{Lane, LaneKey};
 use crate::order::Row;
+use crate::split;
 use std::collections::{BTreeMap, BTreeSet};
 use tminus_core::exits::Exits;
 use tminus_core::record::{SourceId, Stream};
@@ -53,7 +54,11 @@ pub fn instances(lanes: &[&Lane], items: &[&[Item]], exits: Option<&Exits>) -> B
         let program = || items.iter().filter(|item| !matches!(item.stream, Stream::Platform | Stream::Request));
         let quiet = program().all(|item| !tells_failure(item) && !item.is(Mark::Start));
         let timed = items.iter().any(|item| item.at.is_some() && !item.inherited);
-        let serves = if timed { outlives(items, exits) } else { program().any(|item| item.is(Mark::Served)) };
+        let serves = if timed {
+            outlives(items, exits, lane.key.revision.as_deref())
+        } else {
+            program().any(|item| item.is(Mark::Served))
+        };
         if lane.key.instance.is_some() && quiet && serves {
             out.insert(lane.key.clone());
         }
@@ -63,14 +68,7 @@ pub fn instances(lanes: &[&Lane], items: &[&[Item]], exits: Option<&Exits>) -> B
 }
 
 /// Was something written well after a recorded end, and before the start that followed it?
-fn outlives(items: &[Item], exits: &Exits) -> bool {
-    let slack = jiff::SignedDuration::from_millis(crate::split::SLACK_MS);
-    let within = |at: tminus_core::Timestamp| {
-        exits.attempts.iter().any(|exit| {
-            let from = exit.started.or(exit.ended).and_then(|t| t.checked_sub(slack).ok());
-            let to = exit.ended.and_then(|t| t.checked_add(slack).ok());
-            from.is_none_or(|from| from <= at) && to.is_none_or(|to| at <= to)
-        })
-    };
-    items.iter().filter_map(|item| item.at).any(|at| !within(at))
+fn outlives(items: &[Item], exits: &Exits, revision: Option<&str>) -> bool {
+    let windows = split::windows(exits, revision);
+    items.iter().filter_map(|item| item.at).any(|at| !windows.iter().any(|window| window.holds(at)))
 }

@@ -4,6 +4,7 @@
 use crate::catalogue::{Catalogue, Hit, Mark};
 use crate::chain::{self, Chain, Line};
 use crate::order::Row;
+use crate::wording::BREATH_MS;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tminus_core::Timestamp;
@@ -185,7 +186,7 @@ fn tells_cause(rows: &[Row], group: &[usize], next: usize) -> bool {
     let caused = message.get(..10).is_some_and(|head| head.eq_ignore_ascii_case("caused by:"));
     let (before, after) = (group.last().map(|&row| &rows[row]), &rows[next]);
     let soon = before.is_some_and(|before| match (before.at, after.at) {
-        (Some(before), Some(after)) => after.as_millisecond() - before.as_millisecond() <= 100,
+        (Some(before), Some(after)) => after.as_millisecond() - before.as_millisecond() <= BREATH_MS,
         _ => true,
     });
     caused

@@ -1,8 +1,8 @@
 //! What the events of one attempt say about its course: how far it came, how it ended, and after
 //! which line the program went on.
 
-use crate::attempt::{Attempt, BREATH_MS};
-use crate::wording::{first_line, speaks_of_warning};
+use crate::attempt::Attempt;
+use crate::wording::{BREATH_MS, first_line, speaks_of_warning};
 use tminus_core::event::{EventKind, LineRole, LogRef, Match, Notice};
 use tminus_core::vocabulary::{AttemptOutcome, Severity, Stage};
 

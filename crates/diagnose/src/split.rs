@@ -15,7 +15,7 @@ use tminus_core::record::Stream;
 
 /// An attempt may write before the exits file says that it started, and after it says that it ended
 /// (formats.md).
-pub const SLACK_MS: i64 = 2_000;
+const SLACK_MS: i64 = 2_000;
 /// A silence that can separate two attempts when nothing better is known, milliseconds.
 const GAP_MS: i64 = 300;
 
@@ -62,13 +62,21 @@ pub fn split(items: &[Item], exits: Option<&Exits>, key: &LaneKey) -> Vec<Cut> {
 
 /// When rows of one exits row may be written.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+pub struct Window {
     exit: usize,
     from: Timestamp,
     to: Timestamp,
 }
 
-fn windows(exits: &Exits, revision: Option<&str>) -> Vec<Window> {
+impl Window {
+    /// Does a moment fall into it?
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && at <= self.to
+    }
+}
+
+/// When the attempts of the exits file may have written, for rows of `revision`; in order of start.
+pub fn windows(exits: &Exits, revision: Option<&str>) -> Vec<Window> {
     let fits = |exit: &Exit| match (&exit.revision, revision) {
         (Some(a), Some(b)) => a == b,
         _ => true,

@@ -1,6 +1,9 @@
 //! What words mean in every language of logs: denying, taking leave, running out of time, saying
 //! nothing. Knowledge of software belongs into `knowledge/`; this is what holds for all of it.
 
+/// What follows a failure within this time was said in the same breath, milliseconds.
+pub const BREATH_MS: i64 = 100;
+
 /// Words with which programs of every kind take leave. Unlike words of noise they are few and mean
 /// one thing; they only say that an ordinary line is no progress.
 const LEAVING: &[&str] = &[

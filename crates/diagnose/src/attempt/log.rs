@@ -1,6 +1,6 @@
 //! The events of one attempt as they come.
 
-use super::BREATH_MS;
+use crate::wording::BREATH_MS;
 use tminus_core::Timestamp;
 use tminus_core::event::{AttemptId, Event, EventKind, LineRole, Origin, VERSION};
 use tminus_core::vocabulary::Severity;

@@ -1,7 +1,7 @@
 //! Refinements about where the program connects to.
 
 use super::Context;
-use crate::address::{component_of_setting, host_of, host_ports, port_after};
+use crate::address::{component_of_setting, host_of, host_ports, is_transport, port_after};
 use crate::finding::{Cited, Finding};
 use tminus_core::verdict::Supports;
 use tminus_core::vocabulary::{Domain, Layer};
@@ -125,8 +125,7 @@ pub fn name_of_address(finding: &mut Option<Finding>, context: &Context) {
     let set = || {
         context.facts.env.iter().find_map(|(name, value)| {
             let of = component_of_setting(context.catalogue, name, value)?;
-            let transport = |c: &str| matches!(c, "tls" | "tcp" | "dns" | "network" | "socket");
-            if finding.component.as_deref().is_some_and(|c| c != of && !transport(c)) {
+            if finding.component.as_deref().is_some_and(|c| c != of && !is_transport(c)) {
                 return None;
             }
             let host = host_of(value).filter(|h| h.parse::<std::net::IpAddr>().is_err() && !is_number(h))?;
@@ -275,7 +274,7 @@ pub fn configuring_variable(finding: &mut Option<Finding>, context: &Context) {
     if finding.domain != Domain::Configuration || !connects || finding.key.as_str() == "wrong_host" {
         return;
     }
-    let transport = finding.component.as_deref().is_none_or(|c| matches!(c, "tls" | "tcp" | "dns" | "network"));
+    let transport = finding.component.as_deref().is_none_or(is_transport);
     let failure = finding.event.and_then(|event| context.reading.matched(event)).and_then(|m| m.failure.as_ref());
     let by_frames = failure.and_then(|f| f.links.iter().find_map(|l| l.component.as_deref())).filter(|_| transport);
     let near = || context.reading.attempt.targets.iter().find_map(|t| t.component.as_deref()).filter(|_| transport);
@@ -433,7 +432,7 @@ pub fn named_target(finding: &mut Option<Finding>, context: &Context) {
         return;
     }
     let component = finding.component.as_deref();
-    let transport = component.is_none_or(|c| matches!(c, "tls" | "tcp" | "dns" | "network" | "socket"));
+    let transport = component.is_none_or(is_transport);
     let targets = &context.reading.attempt.targets;
     let text = evidence_text(finding);
     let known = |(host, port): &(&str, u16)| host.contains('.') || context.catalogue.component_of_port(*port).is_some();

@@ -1,10 +1,9 @@
 //! Links between failures of one attempt: which earlier failure the one that ended it came from.
 
 use super::{Candidate, informative_link};
-use crate::attempt::BREATH_MS;
 use crate::catalogue::Catalogue;
 use crate::reading::Reading;
-use crate::wording::{first_line, gives_up, is_vague, names, speaks_of_time};
+use crate::wording::{BREATH_MS, first_line, gives_up, is_vague, names, speaks_of_time};
 use tminus_core::event::{LineRole, Match};
 use tminus_core::vocabulary::{CauseKey, Domain, Layer, Severity};
 
@@ -135,7 +134,7 @@ fn same_way(candidate: &Candidate, terminal: Option<&str>, catalogue: &Catalogue
         "pgbouncer" | "cloud-sql-proxy" => "postgres",
         other => other,
     };
-    let transport = matches!(own, "dns" | "tcp" | "tls" | "unix-socket" | "socket" | "network");
+    let transport = crate::address::is_transport(own);
     let named = || {
         let text = candidate.at.text.as_str();
         let of_port =
