@@ -25,7 +25,7 @@ LAYERS = set("auth config dns import migration probe process protocol query reso
 OWNERS = {"app-team", "platform-team", "db-team", "either"}
 NEED = "id split stack format outcome fault_injected domain layer cause culprit owner fix evidence misleading noise crash_loop attempts newest_first".split()
 # Of the machine that recorded: where its work directories and its home are, and its name. No package registries either.
-PLACES = [str(pathlib.Path(__file__).resolve().parents[2].parent), os.environ.get("RECORD_WORK"), str(pathlib.Path.home()) + "/.", socket.gethostname()]
+PLACES = [str(pathlib.Path(__file__).resolve().parents[2].parent) + "/", os.environ.get("RECORD_WORK"), str(pathlib.Path.home()) + "/.", socket.gethostname()]
 LEAKS = [re.escape(place) for place in PLACES if place and len(place) > 3]
 LEAKS += [r"\brec-[a-z]\b", r"(?:crates|pypi|npmjs|maven|golang|pythonhosted)\.(?:io|org)\b"]
 
