@@ -5,19 +5,18 @@ use std::path::PathBuf;
 
 /// Printed by `tminus` alone.
 pub const OVERVIEW: &str = "\
-tminus says why a service does not start, whose move it is, and proves it.
+tminus gets a service from \"process created\" to \"ready\", and proves why when it does not.
 
 Usage: tminus COMMAND
 
+  tminus run -- gunicorn app:app       start a service, and say why when it does not start
   tminus why logs.json                 the verdict for an export or a log file
-  kubectl logs web-1 -p | tminus why   the same for what a pipe brings
 
-Commands:
-  why          explain failed starts from their logs
-  completions  print a completion script for a shell
-  man          write manual pages
+Start     run, check (plan and manifests, offline), probe (a dependency, layer by layer)
+Explain   why
+Set up    completions, man
 
-Exit codes, formats and the whole reference: docs/ in the repository; `tminus help why`.
+Exit codes, formats and the whole reference: docs/ in the repository; `tminus help run`.
 ";
 
 /// Why does the service not start, and whose move is it?
@@ -46,8 +45,17 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start a service: the countdown, then the program, supervised
+    Run(Run),
+    /// Validate plan, environment and manifests, without touching the network
+    Check(Check),
+    /// Ask a dependency, layer by layer
+    Probe(Probe),
     /// Explain failed starts from their logs
     Why(Why),
+    /// Reads a failed start from standard input and answers with its verdict
+    #[command(hide = true)]
+    VerdictWorker,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -58,6 +66,172 @@ pub enum Command {
         /// An existing directory
         dir: PathBuf,
     },
+}
+
+/// What `tminus-run` can be asked: the entrypoint of an image.
+#[derive(Debug, Parser)]
+#[command(name = "tminus-run", version, max_term_width = 100)]
+pub struct SlimArgs {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do
+    #[command(subcommand)]
+    pub command: SlimCommand,
+}
+
+/// The commands of `tminus-run`.
+#[derive(Debug, Subcommand)]
+pub enum SlimCommand {
+    /// Start a service: the countdown, then the program, supervised
+    Run(Run),
+    /// Validate plan, environment and manifests, without touching the network
+    Check(Check),
+    /// Ask a dependency, layer by layer
+    Probe(Probe),
+    /// Reads a failed start from standard input and answers with its verdict
+    #[command(hide = true)]
+    VerdictWorker,
+}
+
+/// Which plan, and with what.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct PlanArgs {
+    /// The plan; else $TMINUS_CONFIG, /etc/tminus/tminus.toml, ./tminus.toml
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The environment whose profile holds; else $TMINUS_ENVIRONMENT, or what the plan says
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// What runs the process: cloud-run, kubernetes, ecs, systemd or plain
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<String>,
+    /// The time from the creation of the process to when the platform gives up (`240s`)
+    #[arg(long, value_name = "TIME")]
+    pub window: Option<String>,
+}
+
+/// Start a service: the countdown, then the program, supervised.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tminus run -- gunicorn -b :8080 app:app      no plan: start at once, and observe
+  tminus run --wait -- ./server                wait for the dependencies in the environment first
+  tminus run -c tminus.toml -- ./server        phases, deadlines, readiness as the plan says
+  tminus run --explain -- ./server             what would be done, without doing it
+
+Exit codes: the program's own always passes; 128+n when signal n ended it; 126 and 127 when it cannot
+be executed or is not found; 3 when tminus ends the start; 2 usage or a bad plan.
+TMINUS=off in the environment executes the program and does nothing else.")]
+pub struct Run {
+    /// Which plan, and with what
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Without a plan: wait for the dependencies that the environment names
+    #[arg(long)]
+    pub wait: bool,
+    /// Print what would be dialled, read, written and opened, and do none of it
+    #[arg(long)]
+    pub explain: bool,
+    /// Write the events of the start (tminus.event/1, a line each) to this file as they happen
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Write the waterfall of the start to this file when it is over: SVG, or text for *.txt
+    #[arg(long, value_name = "FILE")]
+    pub timeline: Option<PathBuf>,
+    /// Seed of all jitter; else from the system
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// Validate plan, environment and manifests, without touching the network.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tminus check                                 the plan that `run` would take, and the environment
+  tminus check tminus.toml service.yaml        together with a Cloud Run service
+  kubectl get deploy,cm,hpa -o yaml | tminus check -
+  terraform show -json plan.out | tminus check - --format github
+
+Exit codes: 0 nothing wrong; 1 a rule fails or a file is invalid; 2 usage or an unreadable file.")]
+pub struct Check {
+    /// Which plan, and with what
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Plans, Cloud Run or Kubernetes YAML, compose files, `terraform show -json`; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Do not look at this process's environment
+    #[arg(long)]
+    pub no_env: bool,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text, value_name = "FORMAT")]
+    pub format: CheckFormat,
+    /// Show every effective value with its origin, and the rules that passed
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// How `check` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// The report as JSON
+    Json,
+    /// GitHub workflow annotations
+    Github,
+}
+
+/// Ask a dependency, layer by layer.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  tminus probe                                 every dependency that plan or environment names
+  tminus probe orders-db                       one step of the plan
+  tminus probe postgres://app@db:5432/orders   a URL (a password belongs into the environment)
+  tminus probe DATABASE_URL --watch            the value of a variable, again and again
+  tminus probe https://api.example.com/health --depth query
+
+Exit codes: 0 answered, whatever the answer; 2 usage or bad input.
+With --exit-code: 1 a rung failed, 4 cannot judge.")]
+pub struct Probe {
+    /// Which plan, and with what
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    /// Names of steps, variables, or URLs
+    #[arg(value_name = "NAME or URL")]
+    pub targets: Vec<String>,
+    /// The deepest layer to ask: dns, socket, tcp, tls, protocol, auth, slot, query, schema
+    #[arg(long, value_name = "LAYER")]
+    pub depth: Option<String>,
+    /// Give up on one layer after this time
+    #[arg(long, value_name = "TIME", default_value = "15s")]
+    pub limit: String,
+    /// Ask again and again, and print what changes
+    #[arg(long)]
+    pub watch: bool,
+    /// Time between two askings
+    #[arg(long, value_name = "TIME", default_value = "1s", requires = "watch")]
+    pub interval: String,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = ProbeFormat::Text, value_name = "FORMAT")]
+    pub format: ProbeFormat,
+    /// Exit 1 when a rung failed and 4 when it cannot be judged
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// How `probe` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProbeFormat {
+    /// A ladder for people
+    Text,
+    /// tminus.ladder/1, a line per target
+    Json,
 }
 
 /// Explain failed starts from their logs.
@@ -123,5 +297,6 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         super::Args::command().debug_assert();
+        super::SlimArgs::command().debug_assert();
     }
 }

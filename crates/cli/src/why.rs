@@ -8,6 +8,7 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use tminus_core::Timestamp;
+use tminus_core::event::Event;
 use tminus_core::exits::Exits;
 use tminus_core::facts::Facts;
 use tminus_core::record::{Name, Record, Skipped};
@@ -33,8 +34,11 @@ pub fn run(why: &Why, color: Color) -> Result<ExitCode, Failure> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let anchor = anchor(options.exits.as_ref());
-    let mut feed =
-        Feed { diagnosis: Diagnosis::new(&catalogue, options), services: why.service.as_deref().map(Services::new) };
+    let mut feed = Feed {
+        diagnosis: Diagnosis::new(&catalogue, options),
+        services: why.service.as_deref().map(Services::new),
+        reading: String::new(),
+    };
     read_all(why, anchor, &mut feed)?;
     let verdict = feed.diagnosis.verdict();
     if let Some(warning) = feed.services.and_then(|services| services.missing()) {
@@ -63,14 +67,7 @@ fn render(verdict: &Verdict, previous: Option<&Verdict>, why: &Why, color: Color
             tminus_report::markdown(verdict, &words, &MarkdownOptions { previous, ..MarkdownOptions::default() })
         }
         Format::Text => {
-            let terminal = std::io::stdout().is_terminal();
-            let quiet = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-                || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
-            let color = match color {
-                Color::Always => true,
-                Color::Never => false,
-                Color::Auto => terminal && !quiet,
-            };
+            let color = crate::colored(color);
             tminus_report::terminal(verdict, &words, &Style { full: why.full, color, ..Style::default() })
         }
     }
@@ -80,6 +77,8 @@ fn render(verdict: &Verdict, previous: Option<&Verdict>, why: &Why, color: Color
 struct Feed<'a> {
     diagnosis: Diagnosis<'a>,
     services: Option<Services<'a>>,
+    /// Name of the input that is being read.
+    reading: String,
 }
 
 impl tminus_logs::Sink for Feed<'_> {
@@ -88,6 +87,9 @@ impl tminus_logs::Sink for Feed<'_> {
             services.saw(&record);
         }
         self.diagnosis.record(record);
+    }
+    fn event(&mut self, event: Event) {
+        self.diagnosis.live(&self.reading, vec![event]);
     }
     fn skipped(&mut self, skipped: Skipped) {
         self.diagnosis.skipped(skipped);
@@ -166,6 +168,7 @@ fn read_all(why: &Why, anchor: Timestamp, feed: &mut Feed) -> Result<(), Failure
 
 fn read_one(name: &str, input: impl Read, options: &tminus_logs::Options, feed: &mut Feed) -> Result<(), Failure> {
     let source = feed.diagnosis.open(name);
+    name.clone_into(&mut feed.reading);
     let summary = tminus_logs::read(source, input, options, feed)
         .map_err(|e| Failure::new(format!("cannot read `{name}`")).because(&e))?;
     let formats: Vec<&str> = summary.formats.keys().copied().collect();

@@ -73,6 +73,18 @@ impl From<Wire> for Event {
 #[serde(transparent)]
 pub struct AttemptId(pub String);
 
+impl AttemptId {
+    /// The identity of a live attempt: a UUID of version 7 (RFC 9562, 5.7) from the wall clock and
+    /// random bits of the caller's.
+    pub fn live(at: Timestamp, random: u128) -> AttemptId {
+        let ms = (at.as_millisecond().max(0) as u128) & 0xffff_ffff_ffff;
+        let (rand_a, rand_b) = ((random >> 64) & 0xfff, random & 0x3fff_ffff_ffff_ffff);
+        let id = (ms << 80) | (0x7 << 76) | (rand_a << 64) | (0b10 << 62) | rand_b;
+        let hex = format!("{id:032x}");
+        AttemptId(format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]))
+    }
+}
+
 crate::vocabulary::words! {
     /// Which driver wrote an event.
     Origin {
@@ -204,6 +216,9 @@ pub enum EventKind {
     TryStarted {
         /// Its step.
         step: String,
+        /// Which of the step's ways, when it has several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lane: Option<String>,
         /// Number, from 1.
         number: u32,
     },
@@ -212,6 +227,9 @@ pub enum EventKind {
     TryFinished {
         /// Its step.
         step: String,
+        /// Which of the step's ways, when it has several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lane: Option<String>,
         /// Number, from 1.
         number: u32,
         /// How.
@@ -228,6 +246,9 @@ pub enum EventKind {
         target: String,
         /// Which layer.
         layer: Layer,
+        /// The step that asks; none when no step does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
     },
     /// A layer of a connection passed or failed.
     #[serde(rename = "layer.finished")]
@@ -244,6 +265,15 @@ pub enum EventKind {
         elapsed_ns: Option<u64>,
         /// The line that shows it; imported only.
         at: Option<LogRef>,
+        /// The step that asks; none when no step does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// What the other side said or what was found, bounded, without secrets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// How many connections were dialled for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dials: Option<u32>,
     },
     /// The child process was started.
     #[serde(rename = "child.spawned")]
@@ -490,6 +520,14 @@ mod tests {
         assert_eq!(json["data"]["code"], 3);
         let back: Event = serde_json::from_value(json).unwrap();
         assert!(matches!(back.kind, EventKind::ChildExited { code: Some(3), .. }));
+    }
+
+    #[test]
+    fn a_live_attempt_has_a_uuid_of_version_7() {
+        // The example of RFC 9562, A.6.
+        let at = Timestamp::from_millisecond(0x017F_22E2_79B0).unwrap();
+        let id = AttemptId::live(at, (0xCC3 << 64) | 0x18C4_DC0C_0C07_398F);
+        assert_eq!(id.0, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
     }
 
     #[test]

@@ -6,12 +6,20 @@
 //! randomly ordered map; print. CI proves it (`clippy.toml`, `ci/purity`).
 //! Where to start reading: [`vocabulary`], then [`record::Record`], then [`verdict::Verdict`].
 
+pub mod code;
 pub mod event;
 pub mod exits;
 pub mod facts;
+pub mod history;
 mod json;
+pub mod ladder;
+pub mod plan;
 pub mod record;
 pub mod redact;
+pub mod run;
+pub mod secret;
+pub mod target;
+pub mod time;
 pub mod verdict;
 pub mod vocabulary;
 

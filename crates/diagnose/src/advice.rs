@@ -10,7 +10,12 @@ use tminus_core::vocabulary::{AttemptOutcome, Domain, Outcome, Retry, Role};
 pub fn advice(incident: &Incident, judged: &[Judged], serving: &[String], catalogue: &Catalogue) -> Advice {
     let current = incident.epochs.iter().find(|e| e.current);
     let entry = current.and_then(|e| catalogue.cause(&e.finding.key));
+    let measured = incident.last_failed.and_then(|index| judged[index].reading.attempt.live.as_deref());
+    let measured = measured.filter(|_| current.is_some_and(|epoch| epoch.finding.event.is_none()));
     let retry = match (incident.outcome, entry) {
+        (Outcome::Failed, Some(entry)) if measured.is_some() => {
+            measured.and_then(crate::live::tell::retry).unwrap_or(entry.retry)
+        }
         (Outcome::Failed, Some(entry)) => entry.retry,
         _ => Retry::Unknown,
     };
@@ -39,7 +44,9 @@ pub fn before_dependencies(epoch: &Epoch, judged: &[Judged]) -> bool {
     use tminus_core::vocabulary::{Layer, Stage};
     let early = matches!(epoch.finding.layer, Layer::Process | Layer::Import | Layer::Config);
     let further = |index: &usize| judged[*index].reading.stage.is_some_and(|s| s.0 >= Stage::Dependencies);
-    early && epoch.finding.component.is_none() && !epoch.all().iter().any(further)
+    // What was dialled in a live start is measured.
+    let dialled = |index: &usize| judged[*index].reading.attempt.live.as_ref().is_some_and(|start| start.dialled());
+    early && !epoch.all().iter().any(dialled) && epoch.finding.component.is_none() && !epoch.all().iter().any(further)
 }
 
 /// A revision that provably served. A platform's Ready is none.

@@ -51,6 +51,8 @@ pub struct Attempt {
     pub begins: bool,
     /// Addresses that its lines name.
     pub targets: Vec<Target>,
+    /// What tminus itself did and measured, when it made this start.
+    pub live: Option<std::sync::Arc<crate::live::Start>>,
     /// Was it stopped in good order and started again at once, as a failing probe has it?
     pub recycled: bool,
 }
@@ -90,6 +92,7 @@ impl Reader<'_> {
             records: items.len() as u64,
             begins: exit.is_some_and(|exit| exit.started.is_some()),
             targets: Vec::new(),
+            live: None,
             recycled: false,
         };
         let mut log = EventLog::new(attempt_id(key, first, items), exit.and_then(|e| e.started).or(first));

@@ -14,12 +14,25 @@ const CAPS: &[u64] = &[50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000, 50_0
 const GAP_S: i64 = 600;
 
 /// Describes what was read.
-pub fn coverage(collector: &Collector, ordered: &Ordered, records: u64, cut_off: u32) -> Coverage {
+///
+/// `live` is from when to when recorded starts tell, if there are any.
+pub fn coverage(
+    collector: &Collector,
+    ordered: &Ordered,
+    records: u64,
+    cut_off: u32,
+    live: Option<(Timestamp, Timestamp)>,
+) -> Coverage {
     let times: Vec<Timestamp> = ordered.rows.iter().filter_map(|row| row.record.at.map(|_| row.at)).flatten().collect();
     let seconds = |from: Timestamp, to: Timestamp| (to.as_millisecond() - from.as_millisecond()) as f64 / 1000.0;
     let span_s = match (times.first(), times.last()) {
         (Some(first), Some(last)) => seconds(*first, *last),
         _ => 0.0,
+    };
+    // Nothing was read, and live starts tell their own times.
+    let span_s = match (times.is_empty(), live) {
+        (true, Some((from, to))) => seconds(from, to),
+        _ => span_s,
     };
     let mut gaps: Vec<(Timestamp, Timestamp)> = times
         .windows(2)
@@ -43,7 +56,7 @@ pub fn coverage(collector: &Collector, ordered: &Ordered, records: u64, cut_off:
         without_payload: collector.without_payload,
         duplicates: collector.duplicates,
         clocks: ordered.clocks.clone(),
-        time_basis: ordered.time_basis.to_owned(),
+        time_basis: if live.is_some() && times.is_empty() { "envelope" } else { ordered.time_basis }.to_owned(),
         inputs: inputs(collector, ordered),
         gaps,
         notes,

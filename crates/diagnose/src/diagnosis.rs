@@ -8,17 +8,20 @@ use crate::collect::{Collector, DEFAULT_BUDGET};
 use crate::item::{self, Item};
 use crate::judge::{self, Shared};
 use crate::lane::{self, Lane};
+use crate::live::{self, Numbered, Start};
 use crate::order::{self, Ordered, Row};
 use crate::reading;
 use crate::refine::Companion;
-use crate::split;
+use crate::split::{self, Cut};
 use crate::target::{self, Unit};
 use crate::{coverage, incident, ruled_out, verdict};
-use std::collections::BTreeMap;
-use tminus_core::event::LogRef;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tminus_core::Timestamp;
+use tminus_core::event::{Event, LogRef};
 use tminus_core::exits::Exits;
 use tminus_core::facts::Facts;
-use tminus_core::record::{Record, Skipped, SourceId};
+use tminus_core::record::{Origin, Record, Skipped, SourceId};
 use tminus_core::redact::{Redactor, is_secret_name};
 use tminus_core::verdict::Verdict;
 use tminus_core::vocabulary::{AttemptOutcome, Stage};
@@ -54,6 +57,12 @@ pub struct Diagnosis<'c> {
     options: Options,
     collector: Collector<'c>,
     redactor: Redactor,
+    intake: live::Intake,
+    /// Inputs that are what the child of the last live start printed.
+    outputs: BTreeSet<SourceId>,
+    starts: Vec<Arc<Start>>,
+    /// Per start, the index of its row in the exits.
+    start_rows: Vec<usize>,
 }
 
 impl<'c> Diagnosis<'c> {
@@ -62,12 +71,35 @@ impl<'c> Diagnosis<'c> {
         let secrets = options.facts.env.iter().filter(|(name, _)| is_secret_name(name)).map(|(_, value)| value.clone());
         let redactor = Redactor::new(secrets.collect::<Vec<_>>());
         let budget = options.budget.unwrap_or(DEFAULT_BUDGET);
-        Diagnosis { catalogue, collector: Collector::new(catalogue, budget), options, redactor }
+        Diagnosis {
+            catalogue,
+            collector: Collector::new(catalogue, budget),
+            options,
+            redactor,
+            intake: live::Intake::default(),
+            outputs: BTreeSet::new(),
+            starts: Vec::new(),
+            start_rows: Vec::new(),
+        }
     }
 
     /// Announces an input by its name; its records carry the id.
     pub fn open(&mut self, name: &str) -> SourceId {
         self.collector.open(name)
+    }
+
+    /// Announces what the child of the last live start printed; its records carry the id. All of
+    /// them belong to that start, whatever their stamps say.
+    pub fn open_output(&mut self, name: &str) -> SourceId {
+        let source = self.collector.open(name);
+        self.outputs.insert(source);
+        source
+    }
+
+    /// Takes events of live or simulated starts, one record or a piece of one, in any order;
+    /// `source` is what evidence calls it. Events of other origins are left alone.
+    pub fn live(&mut self, source: &str, events: Vec<Event>) {
+        self.intake.take(source, events);
     }
 
     /// Says what was found in an input.
@@ -87,7 +119,9 @@ impl<'c> Diagnosis<'c> {
 
     /// The verdict over everything that was taken.
     pub fn verdict(mut self) -> Verdict {
-        let records = self.collector.take();
+        let forgotten = self.fold_starts();
+        let mut records = self.collector.take();
+        self.mark_output(&mut records);
         let exits = self.options.exits.clone();
         let ordered = order::order(records, self.collector.inputs.len(), exits.as_ref());
         let mut lanes = lane::lanes(&ordered.rows);
@@ -108,7 +142,95 @@ impl<'c> Diagnosis<'c> {
             );
             verdict.coverage.notes.push(note);
         }
+        if forgotten > 0 {
+            verdict.coverage.notes.push(format!("{forgotten} events of recorded starts were beyond what is kept"));
+        }
         verdict
+    }
+
+    /// Folds what was recorded of live starts and gives each its row among the exits; how many
+    /// events were left out. Of several services the one that is asked for counts, else the one
+    /// whose start failed last.
+    fn fold_starts(&mut self) -> u64 {
+        if self.intake.is_empty() {
+            return 0;
+        }
+        let (starts, left_out) = std::mem::take(&mut self.intake).starts(self.catalogue, &self.redactor);
+        let ready = Some(AttemptOutcome::Ready);
+        let failed = starts.iter().rev().find(|start| start.outcome != ready).or(starts.last());
+        let wanted = self.options.service.clone().or_else(|| failed?.service.clone());
+        let of_service = |start: &Start| wanted.is_none() || start.service.is_none() || start.service == wanted;
+        let starts: Vec<Start> = starts.into_iter().filter(of_service).collect();
+        if starts.is_empty() {
+            return left_out;
+        }
+        let left_out = left_out + starts.iter().map(|start| start.left_out).sum::<u64>();
+        let Numbered { exits, rows } = live::number(&starts, self.options.exits.take());
+        self.options.exits = Some(exits);
+        self.start_rows = rows;
+        self.starts = starts.into_iter().map(Arc::new).collect();
+        left_out
+    }
+
+    /// From the first to the last moment that live starts tell.
+    fn span_of_starts(&self) -> Option<(Timestamp, Timestamp)> {
+        let from = self.starts.iter().filter_map(|start| start.began).min()?;
+        Some((from, self.starts.iter().filter_map(|start| start.until.at).max()?.max(from)))
+    }
+
+    /// What the child printed is written by the instance of its start.
+    fn mark_output(&self, records: &mut [Record]) {
+        let Some(start) = self.starts.last().filter(|_| !self.outputs.is_empty()) else { return };
+        let name = |text: &Option<String>| text.as_deref().map(Arc::from);
+        let origin = Arc::new(Origin {
+            service: name(&start.service),
+            revision: name(&start.revision),
+            instance: Some(start.instance.as_deref().unwrap_or(&start.id.0).into()),
+            container: None,
+            environment: name(&start.environment),
+            pid: None,
+        });
+        for record in records.iter_mut().filter(|record| self.outputs.contains(&record.source)) {
+            record.origin = origin.clone();
+        }
+    }
+
+    /// Cuts the items of one lane. What a child printed is of its start alone; rows that name their
+    /// instance are of no live start of another one.
+    fn cut(&self, lane: &Lane, items: &[Item], rows: &[Row], exits: Option<&Exits>) -> Vec<Cut> {
+        let printed = |row: &usize| self.outputs.contains(&rows[*row].record.source);
+        if let Some(row) = self.start_rows.last()
+            && !items.is_empty()
+            && lane.rows.iter().all(printed)
+        {
+            return vec![Cut { items: 0..items.len(), exit: Some(*row) }];
+        }
+        let foreign = |index: usize| {
+            let start = self.start_rows.iter().position(|row| *row == index).map(|start| &self.starts[start]);
+            let instance = start.and_then(|start| start.instance.as_deref());
+            instance.is_some() && lane.key.instance.is_some() && instance != lane.key.instance.as_deref()
+        };
+        let Some(exits) = exits.filter(|exits| (0..exits.attempts.len()).any(foreign)) else {
+            return split::split(items, exits, &lane.key);
+        };
+        let own: Vec<usize> = (0..exits.attempts.len()).filter(|index| !foreign(*index)).collect();
+        let attempts = own.iter().map(|index| exits.attempts[*index].clone()).collect();
+        let narrowed = Exits { source: exits.source.clone(), attempts };
+        let exits = (!own.is_empty()).then_some(&narrowed);
+        let mut cuts = split::split(items, exits, &lane.key);
+        cuts.iter_mut().for_each(|cut| cut.exit = cut.exit.map(|index| own[index]));
+        cuts
+    }
+
+    /// Gives an attempt the live start that its row of the exits is about.
+    fn with_start(&self, mut attempt: Attempt, row: Option<usize>) -> Attempt {
+        let start = self.start_rows.iter().position(|index| Some(*index) == row);
+        if let Some(start) = start.map(|start| &self.starts[start]) {
+            attempt.live = Some(start.clone());
+            attempt.key.revision = attempt.key.revision.or_else(|| start.revision.as_deref().map(Arc::from));
+            attempt.key.instance = attempt.key.instance.or_else(|| start.instance.as_deref().map(Arc::from));
+        }
+        attempt
     }
 
     /// Rows and exits that name revisions in different ways (a replica set here, a release there)
@@ -164,9 +286,10 @@ impl<'c> Diagnosis<'c> {
         for (lane, items) in lanes.iter().zip(items) {
             let is_target = is_target(lane);
             let exits = exits.filter(|_| is_target && !standing_by.contains(&lane.key));
-            for cut in split::split(items, exits, &lane.key) {
+            for cut in self.cut(lane, items, reader.rows, exits) {
                 let row = cut.exit.and_then(|index| exits?.attempts.get(index));
                 let attempt = reader.attempt(&lane.key, row, &items[cut.items]);
+                let attempt = self.with_start(attempt, cut.exit);
                 if is_target {
                     own.take(attempt, cut.exit);
                 } else if others.len() < ATTEMPTS_MAX {
@@ -180,9 +303,9 @@ impl<'c> Diagnosis<'c> {
     /// Adds exits rows without records, sorts by start, numbers.
     fn complete(&self, attempts: &mut Vec<Attempt>) {
         if let Some(exits) = &self.options.exits {
-            for exit in &exits.attempts {
+            for (index, exit) in exits.attempts.iter().enumerate() {
                 if !attempts.iter().any(|a| a.exit.as_ref().is_some_and(|e| e.attempt == exit.attempt)) {
-                    attempts.push(without_records(exit));
+                    attempts.push(self.with_start(without_records(exit), Some(index)));
                 }
             }
         }
@@ -231,6 +354,8 @@ impl<'c> Diagnosis<'c> {
         serving.dedup();
         let environment =
             ordered.rows.iter().find_map(|row| row.record.origin.environment.as_deref().map(str::to_owned));
+        let last_start = self.starts.last();
+        let environment = environment.or_else(|| last_start?.environment.clone());
         verdict::write(verdict::Material {
             version: &self.options.version,
             catalogue: self.catalogue,
@@ -239,11 +364,18 @@ impl<'c> Diagnosis<'c> {
                 .as_ref()
                 .and_then(|unit| unit.service.as_deref())
                 .map(str::to_owned)
-                .or_else(|| self.options.service.clone()),
+                .or_else(|| self.options.service.clone())
+                .or_else(|| last_start?.service.clone()),
             environment,
             excluded: ruled_out::ruled_out(&incident, &judged, &self.collector, self.catalogue),
             needed: ruled_out::needed(&incident, &judged, &self.collector, self.catalogue),
-            coverage: coverage::coverage(&self.collector, ordered, attempts.iter().map(|a| a.records).sum(), cut_off),
+            coverage: coverage::coverage(
+                &self.collector,
+                ordered,
+                attempts.iter().map(|a| a.records).sum(),
+                cut_off,
+                self.span_of_starts(),
+            ),
             judged: &judged,
             incident: &incident,
             changes,
@@ -324,6 +456,7 @@ fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
         records: 0,
         begins: true,
         targets: Vec::new(),
+        live: None,
         recycled: false,
     }
 }
@@ -333,7 +466,7 @@ fn without_records(exit: &tminus_core::exits::Exit) -> Attempt {
 /// long as the one before.
 fn mark_recycled(attempts: &mut [Attempt]) {
     let span = |a: &Attempt| {
-        let exit = a.exit.as_ref()?;
+        let exit = a.exit.as_ref().filter(|_| a.live.is_none())?;
         let in_order = exit.exit_code == Some(0) || matches!(exit.signal_name(), Some("SIGTERM" | "SIGINT"));
         in_order.then_some(())?;
         Some((exit.started?.as_millisecond(), exit.ended?.as_millisecond()))

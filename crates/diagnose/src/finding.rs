@@ -18,6 +18,15 @@ pub enum Cited {
         /// `key = value`.
         text: String,
     },
+    /// Something that a live start recorded.
+    Event {
+        /// Name of the record.
+        source: String,
+        /// What, beginning with who or what it is about.
+        text: String,
+        /// When.
+        at: Option<tminus_core::Timestamp>,
+    },
 }
 
 /// One citation and what it is for.
@@ -50,6 +59,8 @@ pub struct Finding {
     pub citations: Vec<Citation>,
     /// Other readings and why not.
     pub alternatives: Vec<(CauseKey, String)>,
+    /// The explanation that came second, and what would make it win, where more than weights is known.
+    pub rival: Option<(CauseKey, String)>,
     /// Terms of the score.
     pub weights: Vec<Weight>,
 }
@@ -69,8 +80,14 @@ impl Finding {
             event: None,
             citations: Vec::new(),
             alternatives: Vec::new(),
+            rival: None,
             weights: Vec::new(),
         })
+    }
+
+    /// Names what is at fault.
+    pub fn name(&mut self, culprit: &str) {
+        self.culprit = shorten(culprit);
     }
 
     /// The finding that a candidate makes.

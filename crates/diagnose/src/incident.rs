@@ -55,8 +55,7 @@ pub fn incident(judged: &[Judged], catalogue: &Catalogue) -> Incident {
     let revision = target_revision(judged);
     let mut epochs = epochs(judged, catalogue);
     let of_target = |index: usize| revision.is_none() || revision_of(judged, index) == revision;
-    let failed =
-        |index: usize| judged[index].reading.failed() || judged[index].reading.outcome == AttemptOutcome::Unknown;
+    let failed = |index: usize| judged[index].counts();
     let last_failed = (0..judged.len()).rev().find(|&i| of_target(i) && failed(i));
     let came_up = (0..judged.len()).rev().find(|&i| of_target(i) && judged[i].reading.outcome == AttemptOutcome::Ready);
     let ready = match (came_up, last_failed) {
@@ -92,7 +91,7 @@ fn revision_of(judged: &[Judged], index: usize) -> Option<String> {
 fn target_revision(judged: &[Judged]) -> Option<String> {
     (0..judged.len())
         .rev()
-        .filter(|&i| judged[i].reading.outcome != AttemptOutcome::CutOff)
+        .filter(|&i| judged[i].reading.outcome != AttemptOutcome::CutOff || judged[i].counts())
         .find_map(|i| revision_of(judged, i))
 }
 
@@ -101,7 +100,7 @@ fn epochs(judged: &[Judged], catalogue: &Catalogue) -> Vec<Epoch> {
     let mut epochs: Vec<Epoch> = Vec::new();
     let mut open: Vec<usize> = Vec::new(); // failed attempts without evidence of their own since the last epoch
     for (index, one) in judged.iter().enumerate() {
-        let counted = one.reading.failed() || one.reading.outcome == AttemptOutcome::Unknown;
+        let counted = one.counts();
         let Some(finding) = &one.finding else {
             if one.reading.outcome == AttemptOutcome::Ready {
                 open.clear(); // nothing is inherited across a start that came up
@@ -217,7 +216,11 @@ fn passed_later(epochs: &[Epoch], index: usize, judged: &[Judged]) -> bool {
             _ => false,
         }
     });
-    came_up || deeper
+    let measured = judged[last + 1..].iter().filter_map(|one| one.reading.attempt.live.as_deref());
+    let finding = &epoch.finding;
+    let passed =
+        |start: &crate::live::Start| start.passed(finding.layer, finding.component.as_deref(), &finding.culprit);
+    came_up || deeper || mine == 3 && measured.into_iter().any(passed)
 }
 
 /// The strongest explanation that did not win in the current epoch.

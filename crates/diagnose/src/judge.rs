@@ -3,6 +3,7 @@
 use crate::attempt::Attempt;
 use crate::catalogue::Catalogue;
 use crate::finding::Finding;
+use crate::live::join::{self, Contradiction};
 use crate::reading::{self, Reading};
 use crate::refine::{self, Companion, Context};
 use crate::weigh::{self, Candidate, same_culprit};
@@ -25,6 +26,17 @@ pub struct Judged<'a> {
     pub finding: Option<Finding>,
     /// The best explanation that stayed below the bar.
     pub doubtful: Option<Finding>,
+    /// A claim of the program that a measurement of the same start speaks against.
+    pub contradiction: Option<Contradiction>,
+}
+
+impl Judged<'_> {
+    /// Does it count for how the whole came out? A start that was cut off does not, unless it is a
+    /// live one and nothing else is there: then what it waited for is told, provisionally.
+    pub fn counts(&self) -> bool {
+        let provisional = self.reading.outcome == AttemptOutcome::CutOff && self.finding.is_some();
+        self.reading.failed() || self.reading.outcome == AttemptOutcome::Unknown || provisional
+    }
 }
 
 /// What all attempts share.
@@ -50,7 +62,7 @@ pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Sha
         .map(|attempt| {
             let reading = reading::read(attempt);
             let candidates = weigh::weigh(&reading, shared.facts, shared.catalogue);
-            Judged { reading, candidates, finding: None, doubtful: None }
+            Judged { reading, candidates, finding: None, doubtful: None, contradiction: None }
         })
         .collect();
     let survived = survived(&judged, witnesses, shared);
@@ -67,6 +79,12 @@ pub fn judge<'a>(attempts: &'a [Attempt], witnesses: &'a [Attempt], shared: &Sha
     recurrence(&mut judged);
     for one in &mut judged {
         decide(one, shared);
+    }
+    let cut_off = |one: &Judged| one.reading.outcome == AttemptOutcome::CutOff;
+    if !judged.iter().all(cut_off) {
+        for one in judged.iter_mut().filter(|one| cut_off(one)) {
+            one.doubtful = one.finding.take().or(one.doubtful.take());
+        }
     }
     judged
 }
@@ -119,10 +137,12 @@ fn recurrence(judged: &mut [Judged]) {
 
 /// Chooses, refines, or abstains.
 fn decide(one: &mut Judged, shared: &Shared) {
-    if !matches!(
+    let live = one.reading.attempt.live.as_deref();
+    let open = matches!(
         one.reading.outcome,
         AttemptOutcome::Failed | AttemptOutcome::ReadyThenFailed | AttemptOutcome::Unknown
-    ) {
+    );
+    if !open && !live.is_some_and(|start| start.cut_short()) {
         return;
     }
     let at = |event: usize| one.reading.attempt.events[event].at;
@@ -142,6 +162,7 @@ fn decide(one: &mut Judged, shared: &Shared) {
         companions: shared.companions,
     };
     refine::refine(&mut finding, &context);
+    one.contradiction = live.and_then(|start| join::join(&mut finding, start, &context));
     match finding {
         Some(finding) if finding.confidence() >= NAMED => one.finding = Some(finding),
         other => one.doubtful = other,

@@ -10,7 +10,7 @@
 //! written, [`lane`] sorts them by instance, [`item`] joins and reads them ([`chain`], [`catalogue`]),
 //! [`split`] cuts lanes into attempts, [`attempt`] turns items into events, [`reading`] reads the
 //! course of an attempt, [`weigh`] weighs what could explain its end, [`refine`] lets facts correct
-//! words, [`judge`] decides or abstains, [`incident`] puts attempts together, [`verdict`] writes.
+//! words, [`live`] joins what was measured in a start with what was said in it, [`judge`] decides or abstains, [`incident`] puts attempts together, [`verdict`] writes.
 //! Where to start reading: [`Diagnosis::verdict`], then [`weigh`].
 
 pub mod address;
@@ -28,6 +28,7 @@ pub mod incident;
 pub mod item;
 pub mod judge;
 pub mod lane;
+pub mod live;
 pub mod order;
 pub mod reading;
 pub mod refine;

@@ -78,6 +78,12 @@ pub fn read(attempt: &Attempt) -> Reading<'_> {
         }
     }
     let outcome = outcome(attempt, &end, stage.map(|s| s.0), terminals.last().copied(), &progress_after, &notices);
+    // What was measured counts for more than what a log shows of it.
+    let live = attempt.live.as_deref();
+    let outcome = live.map_or(outcome, |start| start.outcome.unwrap_or(AttemptOutcome::CutOff));
+    let phase = live.and_then(|start| start.failed_phase()).or(phase);
+    let told = live.map(|start| (start.stage(), None));
+    let stage = [stage, told].into_iter().flatten().max_by_key(|(stage, _)| *stage);
     Reading { attempt, outcome, stage, end, progress_after, terminals, phase, notices }
 }
 
@@ -154,11 +160,23 @@ fn end(attempt: &Attempt) -> End<'_> {
         end.signal = exit.signal_name().map(str::to_owned).or(end.signal);
         end.reason = exit.reason.clone().or(end.reason);
     }
+    if let Some(start) = attempt.live.as_deref() {
+        of_live(&mut end, start);
+    }
     // A code above 128 that no exits row explains is a shell's report of a signal.
     if end.signal.is_none() && end.code == Some(137) {
         end.signal = Some("SIGKILL".to_owned());
     }
     end
+}
+
+/// A child that tminus ended was alive when its start was given up; one that ended itself says how.
+fn of_live(end: &mut End, start: &crate::live::Start) {
+    let own = start.child_ended_itself();
+    end.alive = start.child.spawned.is_some() && !own;
+    end.code = start.child.code.filter(|_| own);
+    end.signal = start.child.signal.clone().filter(|_| own);
+    end.reason = start.child.reason.clone();
 }
 
 /// The round of each event: a new one begins with a worker's start after a failure.

@@ -3,9 +3,11 @@
 use crate::advice::before_dependencies;
 use crate::catalogue::Catalogue;
 use crate::collect::Collector;
+use crate::finding::Cited;
 use crate::incident::{Epoch, Incident};
 use crate::judge::{Judged, why_weaker};
-use tminus_core::event::{LineRole, LogRef, Notice};
+use crate::live;
+use tminus_core::event::{LineRole, Notice};
 use tminus_core::vocabulary::{AttemptOutcome, Domain, Outcome, Stage};
 
 /// Most excluded readings that are told.
@@ -19,7 +21,7 @@ pub struct Excluded {
     /// Why.
     pub why: String,
     /// What shows it.
-    pub at: Vec<LogRef>,
+    pub at: Vec<Cited>,
 }
 
 /// Readings that the evidence excludes.
@@ -30,10 +32,15 @@ pub fn ruled_out(
     catalogue: &Catalogue,
 ) -> Vec<Excluded> {
     let mut out = Vec::new();
+    let last = incident.last_failed.map(|index| &judged[index]);
+    if let Some((one, start)) = last.and_then(|one| Some((one, one.reading.attempt.live.as_deref()?))) {
+        let measured = live::tell::ruled_out(one, start).into_iter();
+        out.extend(measured.map(|e| Excluded { cause: e.cause, why: e.why, at: vec![e.cited] }));
+    }
     let Some(epoch) = incident.epochs.iter().find(|e| e.current) else { return out };
     let n = epoch.all().len();
     if before_dependencies(epoch, judged) && not_contacted(epoch, judged) {
-        let at = epoch.finding.citations.iter().find_map(log_of).into_iter().collect();
+        let at = epoch.finding.citations.iter().find_map(line_of).into_iter().collect();
         let where_ = match epoch.finding.layer {
             tminus_core::vocabulary::Layer::Import => "inside an import",
             tminus_core::vocabulary::Layer::Process => "before it ran its own code",
@@ -55,7 +62,7 @@ pub fn ruled_out(
         out.push(Excluded {
             cause: candidate.key.to_string(),
             why: why_weaker(candidate),
-            at: vec![candidate.at.clone()],
+            at: vec![Cited::Log(candidate.at.clone(), None)],
         });
         if out.len() + 2 > TOLD_MAX {
             break;
@@ -65,22 +72,24 @@ pub fn ruled_out(
         .iter()
         .flat_map(|one| &one.candidates)
         .any(|c| catalogue.cause(&c.key).is_some_and(|e| e.domain == Domain::Capacity));
-    if !capacity && incident.epochs.iter().all(|e| e.finding.domain != Domain::Capacity) {
+    if !capacity && collector.read > 0 && incident.epochs.iter().all(|e| e.finding.domain != Domain::Capacity) {
         let why = format!("0 of {} rows report a limit that was reached", collector.read);
         out.push(Excluded { cause: "capacity".to_owned(), why, at: Vec::new() });
     }
     if let Some(probe) = judged.iter().find_map(|one| one.reading.noticed(Notice::StartupProbePassed)).flatten() {
         let why = "a passed start-up probe proves an open port, not a loaded program".to_owned();
-        out.push(Excluded { cause: "startup probe passed".to_owned(), why, at: vec![probe.clone()] });
+        out.push(Excluded { cause: "startup probe passed".to_owned(), why, at: vec![Cited::Log(probe.clone(), None)] });
     }
     out.truncate(TOLD_MAX);
     out
 }
 
-fn log_of(citation: &crate::finding::Citation) -> Option<LogRef> {
+/// A line, or a record of a live start; not a fact.
+fn line_of(citation: &crate::finding::Citation) -> Option<Cited> {
     match &citation.cited {
-        crate::finding::Cited::Log(at, _) => Some(at.clone()),
-        crate::finding::Cited::Fact { .. } => None,
+        Cited::Log(at, _) => Some(Cited::Log(at.clone(), None)),
+        Cited::Event { .. } => Some(citation.cited.clone()),
+        Cited::Fact { .. } => None,
     }
 }
 
@@ -103,6 +112,15 @@ pub fn needed(incident: &Incident, judged: &[Judged], collector: &Collector, cat
     if judged.is_empty() {
         needed.push("rows of a start: the input shows none that began or ended".to_owned());
         return needed;
+    }
+    let last = incident.last_failed.or_else(|| {
+        let started = |one: &Judged| one.reading.outcome != AttemptOutcome::Ready && one.reading.attempt.live.is_some();
+        judged.iter().rposition(started)
+    });
+    let live = last.and_then(|index| Some((&judged[index], judged[index].reading.attempt.live.as_deref()?)));
+    if let Some((one, start)) = live {
+        needed.extend(live::tell::needed(one, start));
+        needed.extend(live::tell::not_tested(start));
     }
     if incident.outcome == Outcome::Undetermined {
         undetermined(incident, judged, catalogue, &mut needed);
@@ -145,6 +163,13 @@ fn undetermined(incident: &Incident, judged: &[Judged], catalogue: &Catalogue, n
         || judged.iter().all(|j| j.reading.outcome == AttemptOutcome::CutOff)
     {
         needed.push("the rows before and after this cut: every start here is cut off".to_owned());
+    }
+    let not_started = one.reading.attempt.live.as_ref().is_some_and(|start| start.child.spawned.is_none());
+    if not_started {
+        if needed.is_empty() {
+            needed.push(format!("what start {n} waited for: its record does not say"));
+        }
+        return;
     }
     if one.reading.attempt.records == 0 {
         needed.push(format!("the output of start {n}: no row of it is in the input (for kubectl: logs --previous)"));

@@ -64,7 +64,7 @@ pub fn write(material: Material) -> Verdict {
         .map(|e| RuledOut {
             cause: e.cause.clone(),
             why: e.why.clone(),
-            evidence: e.at.iter().map(|at| ids.of(&Cited::Log(at.clone(), None), Supports::Excludes).id).collect(),
+            evidence: e.at.iter().map(|at| ids.of(at, Supports::Excludes).id).collect(),
         })
         .collect();
     Verdict {
@@ -100,6 +100,7 @@ impl Ids<'_> {
         let (source, line, at, text) = match cited {
             Cited::Log(place, at) => (self.source(place), Some(place.line), *at, place.text.clone()),
             Cited::Fact { source, text } => (source.clone(), None, None, self.redactor.clean(text).into_owned()),
+            Cited::Event { source, text, at } => (source.clone(), None, *at, self.redactor.clean(text).into_owned()),
         };
         let text: String = text.chars().take(EVIDENCE_TEXT_MAX).collect();
         let key = (source.clone(), line.unwrap_or(0), text.clone());
@@ -223,6 +224,9 @@ fn all_whys(material: &Material, causes: &[Cause], ids: &mut Ids) -> Vec<Why> {
 }
 
 fn runner_up(epoch: &Epoch, material: &Material) -> Option<RunnerUp> {
+    if let Some((key, would_flip)) = &epoch.finding.rival {
+        return Some(RunnerUp { cause: key.clone(), would_flip: would_flip.clone() });
+    }
     let (key, weakness) = incident::runner_up(material.judged, epoch)?;
     let title = material.catalogue.cause(key).map_or_else(|| key.to_string(), |c| c.title.clone());
     Some(RunnerUp {
@@ -249,8 +253,11 @@ fn summary(one: &Judged) -> AttemptSummary {
         start: start_of(attempt),
         end: end_of(attempt),
         outcome: one.reading.outcome,
-        exit_code: one.reading.end.code,
-        signal: one.reading.end.signal.clone(),
+        exit_code: attempt.live.as_ref().map_or(one.reading.end.code, |start| start.child.code),
+        signal: attempt
+            .live
+            .as_ref()
+            .map_or_else(|| one.reading.end.signal.clone(), |start| start.child.signal.clone()),
         phase: one.reading.phase.map(str::to_owned),
         stage: stage(one),
         records: attempt.records,
@@ -267,6 +274,10 @@ fn stage(one: &Judged) -> Option<Stage> {
         Layer::Probe | Layer::Resource | Layer::Startup => Stage::Process,
         _ => Stage::Dependencies,
     });
+    if one.reading.attempt.live.is_some() && one.finding.as_ref().is_none_or(|finding| finding.event.is_none()) {
+        // What our own probes reached is no stage of the program.
+        return one.reading.stage.map(|s| s.0);
+    }
     let floor = (one.reading.attempt.records > 0).then_some(Stage::Process);
     one.reading.stage.map(|s| s.0).max(proved).max(floor)
 }

@@ -5,6 +5,7 @@ use crate::changes::Seen;
 use crate::finding::{Cited, Finding};
 use crate::incident::Epoch;
 use crate::judge::Judged;
+use crate::live;
 use tminus_core::event::{LineRole, LogRef};
 use tminus_core::verdict::Supports;
 
@@ -33,6 +34,7 @@ pub fn whys(
     let own = one.finding.as_ref().unwrap_or(finding);
     let mut steps = Vec::new();
     symptom(&mut steps, epoch, one, service);
+    steps.extend(one.reading.attempt.live.as_deref().map(live::tell::whys).unwrap_or_default());
     wrapper(&mut steps, one);
     chain(&mut steps, own, one);
     cause(&mut steps, own, catalogue);
@@ -70,6 +72,9 @@ fn symptom(steps: &mut Vec<Step>, epoch: &Epoch, one: &Judged, service: Option<&
     let how = match (&end.signal, end.code) {
         (Some(signal), _) => format!("its process is ended by {signal}"),
         (None, Some(code)) => format!("its process ends with exit code {code}"),
+        (None, None) if one.reading.attempt.live.as_ref().is_some_and(|start| start.child.spawned.is_none()) => {
+            "the start ends before the program is started".to_owned()
+        }
         (None, None) if end.alive => "its process stays alive and never becomes ready".to_owned(),
         (None, None) => "its process ends".to_owned(),
     };

@@ -10,12 +10,13 @@ use crate::{
     intern::{Interner, Memo},
     json::Object,
     json_logger::{self, Moment, Said},
-    logfmt,
+    logfmt, recorded,
     time::{Clockwork, Stamp},
 };
 use std::{borrow::Cow, sync::Arc};
 use tminus_core::{
     Timestamp,
+    event::Event,
     record::{At, Clock, Detail, Origin, Record, Skipped, SourceId, Stream},
 };
 
@@ -89,7 +90,12 @@ impl<'s> Emitter<'s> {
         let text = clean(text);
         if text.starts_with('{') && text.ends_with('}') {
             let line = draft.record.line;
-            if let Some(said) = Object::parse(&text).as_ref().and_then(json_logger::read) {
+            let object = Object::parse(&text);
+            if let Some(event) = object.as_ref().filter(|o| recorded::is_event(o)).and_then(|_| recorded::event(&text))
+            {
+                return self.event(event);
+            }
+            if let Some(said) = object.as_ref().and_then(json_logger::read) {
                 return self.said(draft, said, |_| line);
             }
         }
@@ -167,6 +173,15 @@ impl<'s> Emitter<'s> {
         self.summary.rows += 1;
         *self.summary.formats.entry(draft.format).or_default() += 1;
         self.sink.record(draft.record);
+    }
+
+    /// Hands a recorded event on.
+    pub(crate) fn event(&mut self, event: Event) {
+        *self.summary.formats.entry("tminus-events").or_default() += 1;
+        if let Some(at) = event.at {
+            self.summary.saw(at);
+        }
+        self.sink.event(event);
     }
 
     /// Reports something that could not be used.

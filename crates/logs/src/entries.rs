@@ -7,7 +7,7 @@ use crate::{
     intern::Memo,
     journald,
     json::{Doc, Object, Value},
-    json_logger, kubernetes, time,
+    json_logger, kubernetes, recorded, time,
 };
 use std::borrow::Cow;
 use tminus_core::record::{Origin, Stream};
@@ -75,7 +75,11 @@ impl Entries {
 
     /// Emits the object as a row, if it is certainly one by its keys.
     fn row(&mut self, object: &Object<'_>, place: &str, doc: &Doc<'_>, base: &Draft, out: &mut Emitter<'_>) -> bool {
-        if cloud_logging::is_entry(object) {
+        if recorded::is_event(object)
+            && let Some(event) = recorded::event(place)
+        {
+            out.event(event);
+        } else if cloud_logging::is_entry(object) {
             cloud_logging::entry(object, place, doc, &mut self.contexts, out);
         } else if journald::is_entry(object) {
             journald::entry(object, place, doc, out);

@@ -7,7 +7,7 @@
 //!
 //! Where to start reading: `reader` cuts the input into units. `lines` takes transports' prefixes
 //! off text (`prefix`), `entries` finds rows in JSON (`cloud_logging`, `cloudwatch`, `journald`,
-//! `json_logger`, `container`). All of them end in `emit`, which reads what the program wrote (`columns`,
+//! `json_logger`, `container`), and events that tminus itself `recorded`. All of them end in `emit`, which reads what the program wrote (`columns`,
 //! `logfmt`, `time`, `clean`) and makes the record.
 
 mod audit;
@@ -29,6 +29,7 @@ mod logfmt;
 mod prefix;
 mod python_repr;
 mod reader;
+mod recorded;
 mod scan;
 mod sniff;
 mod time;
@@ -38,6 +39,7 @@ pub use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use tminus_core::{
     Timestamp,
+    event::Event,
     record::{Record, Skipped, SourceId},
 };
 
@@ -64,6 +66,9 @@ impl Default for Options {
 pub trait Sink {
     /// One row.
     fn record(&mut self, record: Record);
+    /// An event that tminus itself recorded (`tminus.event/1`); it is no row. A sink that does not
+    /// take events leaves them out.
+    fn event(&mut self, _event: Event) {}
     /// Something that could not be used as it stands. Text in it has also been given as a record.
     fn skipped(&mut self, skipped: Skipped);
 }
@@ -71,7 +76,7 @@ pub trait Sink {
 /// What an input held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Rows by the format that carried them.
+    /// Rows by the format that carried them; recorded events are counted here alone.
     pub formats: BTreeMap<&'static str, u64>,
     /// Rows in all: calls of [`Sink::record`].
     pub rows: u64,

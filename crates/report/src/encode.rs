@@ -117,6 +117,14 @@ pub fn html(text: &str) -> String {
     escape_markup(&visible(text, |c| c == '\n')).replace('"', "&quot;").replace('\'', "&#39;")
 }
 
+/// Text for the content or a quoted attribute of SVG: as [`html`], on one line, and without the two
+/// characters that no XML document may hold.
+pub fn svg(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }).collect();
+    escape_markup(&visible(&text, |_| false)).replace('"', "&quot;").replace('\'', "&#39;")
+}
+
 /// True for characters that a reader cannot see, or that change what is shown around them:
 /// controls, direction marks and overrides, zero-width and filler characters, line separators, tags.
 pub(crate) fn is_hidden(c: char) -> bool {

@@ -1,6 +1,6 @@
 //! Figures as people read them: counts, spans, moments.
 
-use tminus_core::Timestamp;
+use tminus_core::{Timestamp, time::Millis};
 
 /// `1163` as `1,163`.
 pub(crate) fn count(n: u64) -> String {
@@ -36,6 +36,29 @@ pub(crate) fn span(seconds: f64) -> Option<String> {
         3_600..86_400 => format!("{} h {:02} min", s / 3_600, s % 3_600 / 60),
         _ => format!("{} d {:02} h", s / 86_400, s % 86_400 / 3_600),
     })
+}
+
+/// How long something took, ns, as precisely as it matters: `0.4 ms`, `250 ms`, `75.0 s`,
+/// `10 min 49 s`. Negative is nothing.
+pub(crate) fn took(ns: i64) -> String {
+    let ns = ns.max(0);
+    let ms = ns as f64 / 1e6;
+    match ns {
+        0..50_000 => "0 ms".to_owned(),
+        50_000..9_950_000 => format!("{ms:.1} ms"),
+        9_950_000..999_500_000 => format!("{ms:.0} ms"),
+        999_500_000..600_000_000_000 => format!("{:.1} s", ms / 1e3),
+        _ => span(ms / 1e3).unwrap_or_default(),
+    }
+}
+
+/// A limit as it was set: `75 s`, `0.5 s`, `1.25 s`.
+pub(crate) fn limit(limit: Millis) -> String {
+    let (whole, rest) = (limit.0 / 1000, limit.0 % 1000);
+    match format!("{rest:03}").trim_end_matches('0') {
+        "" => format!("{whole} s"),
+        part => format!("{whole}.{part} s"),
+    }
 }
 
 /// Seconds from one moment to the next.

@@ -15,6 +15,11 @@ pub fn json(verdict: &Verdict) -> String {
         // serializer. Still no reason to bring a program down.
         serde_json::json!({ "schema": verdict.schema, "error": error.to_string() }).to_string()
     });
+    inert(&plain) + "\n"
+}
+
+/// JSON that is the same value for a parser and harmless for a terminal or a runner: see [`json`].
+pub(crate) fn inert(plain: &str) -> String {
     // A runner acts on these wherever they stand in what a step prints.
     let plain = plain.replace("##[", "\\u0023#[").replace("##vso[", "\\u0023#vso[");
     let mut out = String::with_capacity(plain.len() + 1);
@@ -30,6 +35,5 @@ pub fn json(verdict: &Verdict) -> String {
             out.push(c);
         }
     }
-    out.push('\n');
     out
 }

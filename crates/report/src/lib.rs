@@ -8,16 +8,21 @@
 
 pub mod encode;
 mod figures;
+pub mod findings;
 mod github;
 mod json;
+pub mod ladder;
 mod markdown;
 mod sentences;
+pub mod start;
 mod terminal;
+pub mod timeline;
 mod view;
 mod words;
 
 pub use github::github;
 pub use json::json;
 pub use markdown::{Claim, EvidenceAs, MarkdownOptions, markdown};
+pub use start::StartView;
 pub use terminal::{LINES_MAX, Style, WIDTH_MAX, WIDTH_MIN, terminal};
 pub use words::Words;

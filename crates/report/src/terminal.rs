@@ -9,7 +9,7 @@
 
 mod full;
 mod head;
-mod page;
+pub(crate) mod page;
 mod proof;
 mod strip;
 

@@ -10,16 +10,21 @@ mod bars;
 mod corpus;
 mod deciding;
 mod extra_catalogue;
+mod fastapi;
 mod hostile;
+mod incident;
 mod inputs;
 mod invariance;
 mod pages;
 mod perturbed;
 mod records;
 mod room;
+mod run;
 mod schemas;
 mod secrets;
 mod side_files;
+mod start;
+mod waiting;
 
 /// A file in this directory that no `mod` names would silently not be run.
 #[test]

@@ -29,7 +29,7 @@ pub fn socket_behind_proxy(finding: &mut Option<Finding>, context: &Context) {
         .iter()
         .filter_map(|c| match &c.cited {
             Cited::Log(at, _) => Some(at.text.as_str()),
-            Cited::Fact { .. } => None,
+            Cited::Fact { .. } | Cited::Event { .. } => None,
         })
         .chain(std::iter::once(finding.culprit.as_str()))
         .find_map(proxy_socket)

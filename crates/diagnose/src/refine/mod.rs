@@ -104,6 +104,22 @@ const REFINEMENTS: &[Refinement] = &[
     owner::of_upstream,
 ];
 
+/// Those that speak of where something was dialled, whoever dialled it: also for what tminus itself
+/// measured.
+const OF_LADDER: &[Refinement] =
+    &[address::sidecar_target, address::server_beside_it, address::wrong_address, address::misspelt_name];
+
+/// Lets facts correct what the ladder of a live start shows.
+pub(crate) fn of_ladder(finding: &mut Finding, context: &Context) {
+    let mut one = Some(finding.clone());
+    for refinement in OF_LADDER {
+        refinement(&mut one, context);
+    }
+    if let Some(refined) = one {
+        *finding = refined;
+    }
+}
+
 /// Runs every refinement over the finding of an attempt.
 pub fn refine(finding: &mut Option<Finding>, context: &Context) {
     for refinement in REFINEMENTS {

@@ -446,7 +446,7 @@ pub fn expected_mount(finding: &mut Option<Finding>, context: &Context) {
     }
     let words = finding.citations.iter().find_map(|c| match &c.cited {
         Cited::Log(at, _) => Some(at.text.clone()),
-        Cited::Fact { .. } => None,
+        Cited::Fact { .. } | Cited::Event { .. } => None,
     });
     let Some(words) = words else { return };
     let volumes = &context.facts.volumes;

@@ -7,14 +7,14 @@ use crate::encode;
 use unicode_width::UnicodeWidthChar;
 
 /// Columns that labels take; texts start after them.
-pub(super) const INDENT: usize = 7;
+pub(crate) const INDENT: usize = 7;
 
 /// Fewer columns than these are left empty rather than begun with a piece of a long word.
 const BREAK_MIN: usize = 16;
 
 /// How a stretch of a line is shown when colours are wanted. The words say the same without.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(crate) enum Paint {
     Plain,
     Label,
     Bad,
@@ -38,14 +38,14 @@ impl Paint {
 
 /// One line of spans that are already encoded and measured.
 #[derive(Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     spans: Vec<(Paint, String)>,
     /// A heading makes no sense as the last line of its section.
     heading: bool,
 }
 
 impl Line {
-    pub(super) fn heading(mut self) -> Line {
+    pub(crate) fn heading(mut self) -> Line {
         self.heading = true;
         self
     }
@@ -56,20 +56,20 @@ impl Line {
 }
 
 /// Lines that belong together.
-pub(super) struct Section {
+pub(crate) struct Section {
     lines: Vec<Line>,
     /// Lines that stay when the page gets too long.
     keep: usize,
     /// An empty line stands before it.
-    pub(super) apart: bool,
+    pub(crate) apart: bool,
 }
 
 impl Section {
-    pub(super) fn new(lines: Vec<Line>, keep: usize) -> Section {
+    pub(crate) fn new(lines: Vec<Line>, keep: usize) -> Section {
         Section { lines, keep, apart: false }
     }
 
-    pub(super) fn apart(mut self) -> Section {
+    pub(crate) fn apart(mut self) -> Section {
         self.apart = true;
         self
     }
@@ -80,15 +80,15 @@ impl Section {
 }
 
 /// Makes lines of a style.
-pub(super) struct Page {
-    pub(super) width: usize,
+pub(crate) struct Page {
+    pub(crate) width: usize,
     ascii: bool,
     color: bool,
     full: bool,
 }
 
 impl Page {
-    pub(super) fn new(style: &Style) -> Page {
+    pub(crate) fn new(style: &Style) -> Page {
         Page {
             width: style.width.clamp(WIDTH_MIN, WIDTH_MAX),
             ascii: style.ascii,
@@ -98,17 +98,22 @@ impl Page {
     }
 
     /// Columns right of the labels.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.width - INDENT
     }
 
     /// The text as it may be shown.
-    pub(super) fn show(&self, text: &str) -> String {
+    pub(crate) fn show(&self, text: &str) -> String {
         if self.ascii { encode::ascii(text) } else { encode::terminal(text) }
     }
 
+    /// True when the text fits on a line of its own.
+    pub(crate) fn fits(&self, text: &str) -> bool {
+        width(&self.show(text)) <= self.width
+    }
+
     /// The text in at most `room` columns, cut at its end.
-    pub(super) fn fit(&self, text: &str, room: usize) -> String {
+    pub(crate) fn fit(&self, text: &str, room: usize) -> String {
         let text = self.show(text);
         if width(&text) <= room {
             return text;
@@ -123,7 +128,7 @@ impl Page {
     }
 
     /// The text in at most `room` columns, cut in its middle: identifiers differ at their ends.
-    pub(super) fn fit_middle(&self, text: &str, room: usize) -> String {
+    pub(crate) fn fit_middle(&self, text: &str, room: usize) -> String {
         let text = self.show(text);
         if width(&text) <= room {
             return text;
@@ -138,7 +143,7 @@ impl Page {
     }
 
     /// The part of the text that fits, around the first place where `about` stands.
-    pub(super) fn fit_around(&self, text: &str, about: &str, room: usize) -> String {
+    pub(crate) fn fit_around(&self, text: &str, about: &str, room: usize) -> String {
         let (text, about) = (self.show(text), self.show(about));
         let at = if about.is_empty() { None } else { text.find(&about) };
         match at {
@@ -153,7 +158,7 @@ impl Page {
     }
 
     /// As many clauses as fit on one line right of the labels; the first one always, cut if need be.
-    pub(super) fn clauses(&self, clauses: &[String]) -> String {
+    pub(crate) fn clauses(&self, clauses: &[String]) -> String {
         let mut text = clauses.first().map(|c| self.fit(c, self.room())).unwrap_or_default();
         for clause in clauses.iter().skip(1) {
             let longer = format!("{text}; {}", self.show(clause));
@@ -165,12 +170,12 @@ impl Page {
     }
 
     /// One line under a label (or under none), cut at its end.
-    pub(super) fn one(&self, label: &str, text: &str) -> Line {
+    pub(crate) fn one(&self, label: &str, text: &str) -> Line {
         self.line(label, vec![(Paint::Plain, self.fit(text, self.room()))])
     }
 
     /// A paragraph whose further lines are indented by so many columns more.
-    pub(super) fn hanging(&self, label: &str, text: &str, further: usize, most: usize) -> Vec<Line> {
+    pub(crate) fn hanging(&self, label: &str, text: &str, further: usize, most: usize) -> Vec<Line> {
         let most = if self.full { usize::MAX } else { most };
         let wrapped = wrap(&self.show(text), self.room(), self.room() - further);
         let cut = wrapped.len() > most;
@@ -188,12 +193,12 @@ impl Page {
     }
 
     /// The text in lines of at most `room` columns.
-    pub(super) fn wrapped(&self, text: &str, room: usize) -> Vec<String> {
+    pub(crate) fn wrapped(&self, text: &str, room: usize) -> Vec<String> {
         wrap(&self.show(text), room, room)
     }
 
     /// Items under one label, each beginning on a line of its own.
-    pub(super) fn items(&self, label: &str, items: &[String], most_items: usize, most_lines: usize) -> Vec<Line> {
+    pub(crate) fn items(&self, label: &str, items: &[String], most_items: usize, most_lines: usize) -> Vec<Line> {
         let most_items = if self.full { usize::MAX } else { most_items };
         let mut lines = Vec::new();
         for (i, item) in items.iter().take(most_items).enumerate() {
@@ -206,7 +211,7 @@ impl Page {
     }
 
     /// A line of spans that are already encoded; the label takes its columns. What would not fit is cut.
-    pub(super) fn line(&self, label: &str, spans: Vec<(Paint, String)>) -> Line {
+    pub(crate) fn line(&self, label: &str, spans: Vec<(Paint, String)>) -> Line {
         let mut line = Line::default();
         line.spans.push((Paint::Label, format!("{label:<INDENT$}")));
         self.extend(&mut line, spans);
@@ -214,7 +219,7 @@ impl Page {
     }
 
     /// A line without room for a label.
-    pub(super) fn bare(&self, spans: Vec<(Paint, String)>) -> Line {
+    pub(crate) fn bare(&self, spans: Vec<(Paint, String)>) -> Line {
         let mut line = Line::default();
         self.extend(&mut line, spans);
         line
@@ -235,12 +240,12 @@ impl Page {
         }
     }
 
-    pub(super) fn dots(&self) -> &'static str {
+    pub(crate) fn dots(&self) -> &'static str {
         if self.ascii { ".." } else { "…" }
     }
 
     /// Adds to the last line if it fits there, else as a line of its own.
-    pub(super) fn append_or_line(&self, lines: &mut Vec<Line>, text: &str) {
+    pub(crate) fn append_or_line(&self, lines: &mut Vec<Line>, text: &str) {
         match lines.last_mut() {
             Some(last) if last.width() + 3 + width(text) <= self.width => {
                 last.spans.push((Paint::Dim, format!("   {}", self.show(text))));
@@ -250,7 +255,7 @@ impl Page {
     }
 
     /// All sections as text; without `full`, in at most [`LINES_MAX`] lines.
-    pub(super) fn print(&self, mut sections: Vec<Section>) -> String {
+    pub(crate) fn print(&self, mut sections: Vec<Section>) -> String {
         sections.retain(|section| !section.lines.is_empty());
         if !self.full {
             self.shorten(&mut sections);
@@ -301,7 +306,7 @@ impl Page {
 }
 
 /// Columns of a text, counted by character: never less than what a terminal uses.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
@@ -385,4 +390,14 @@ fn break_at(word: &str, room: usize) -> usize {
         head = head.strip_suffix(|_| true).unwrap_or_default();
     }
     head.len()
+}
+
+/// An encoded text in at most `room` columns, cut at its end.
+pub(crate) fn fit_line(text: &str, room: usize) -> String {
+    if width(text) <= room {
+        return text.to_owned();
+    }
+    let mut kept = prefix(text, room.saturating_sub(1)).trim_end().to_owned();
+    kept.push('…');
+    kept
 }

@@ -2,7 +2,12 @@
 
 mod build;
 mod encoders;
+mod ladders;
 mod outputs;
 mod properties;
 mod sample;
+mod scene;
+mod start;
+mod start_properties;
+mod timeline;
 mod untrusted;

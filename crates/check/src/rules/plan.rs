@@ -1,0 +1,36 @@
+//! What the plan itself says.
+
+use super::{Rule, RuleInfo, Ruling};
+use crate::facts::Facts;
+use crate::finding::{Draft, RuleId, Severity};
+use crate::model::{Input, Origin};
+
+pub(super) const RULES: &[Rule] = &[Rule {
+    info: RuleInfo {
+        id: RuleId::PlanInvalid,
+        title: "The plan can be read, and says nothing that it cannot mean",
+        prevents: "an unknown environment that silently became development; a timeout that bounded a step which \
+                   opens no connection",
+        severity: Severity::Error,
+        needs: "a plan",
+    },
+    run: plan_invalid,
+}];
+
+fn plan_invalid(facts: &Facts<'_>, ruling: &mut Ruling<'_>) {
+    let Some(plan) = facts.plan else { return };
+    ruling.checked();
+    let at = |span| Origin { input: Input::Plan, span };
+    for mistake in &plan.mistakes {
+        let severity = if mistake.fatal { Severity::Error } else { Severity::Warning };
+        let place = at(mistake.span.unwrap_or_default());
+        let mut draft = Draft::new(RuleId::PlanInvalid, severity, place, mistake.what.clone());
+        if let Some(help) = &mistake.help {
+            draft = draft.help(help.clone());
+        }
+        if let Some((span, text)) = &mistake.related {
+            draft = draft.also(at(*span), text.clone());
+        }
+        ruling.find(draft);
+    }
+}

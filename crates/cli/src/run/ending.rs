@@ -1,0 +1,117 @@
+//! What is said and left behind when a start is over.
+//!
+//! Nothing here can change the exit code, and everything is bounded in time: the platform may be about
+//! to end the process.
+
+use super::host::Supervised;
+use super::recorder::Recorder;
+use super::setting::Prepared;
+use super::timeline;
+use crate::args::Run;
+use crate::worker::{self, Header};
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::rc::Rc;
+use std::time::Duration;
+use tminus_core::event::EventKind;
+use tminus_core::plan::Platform;
+use tminus_core::run::{Exit, Reason};
+use tminus_core::verdict::Verdict;
+use tminus_core::vocabulary::AttemptOutcome;
+use tminus_diagnose::catalogue::Catalogue;
+use tminus_report::Words;
+use tminus_report::start::{self, StartOptions, StartView};
+use tminus_supervise::output::Kept;
+
+/// Where Kubernetes looks for the last words of a container.
+pub(super) const TERMINATION_LOG: &str = "/dev/termination-log";
+/// How long our own last lines may wait for whoever reads them.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Most lines of the program's output that are shown without a verdict.
+const TAIL_LINES: usize = 8;
+
+/// Ends a start; comes back with the exit code.
+pub(super) async fn end(
+    args: &Run,
+    prepared: &Prepared,
+    exit: Exit,
+    mut host: Supervised,
+    recorder: &Rc<RefCell<Recorder>>,
+) -> u8 {
+    host.drain().await;
+    if failed(recorder, exit) {
+        for kind in host.observe().await {
+            recorder.borrow_mut().append(kind);
+        }
+        explain(args, prepared, exit, &host, recorder).await;
+    }
+    host.voice.flush(LAST_WORDS);
+    host.output.close(LAST_WORDS);
+    exit.code
+}
+
+/// Whether it ended in a way that wants words: before it was ready, and not because it was told to.
+fn failed(recorder: &Rc<RefCell<Recorder>>, exit: Exit) -> bool {
+    let outcome = recorder.borrow().events().iter().rev().find_map(|event| match event.kind {
+        EventKind::AttemptFinished { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    match outcome {
+        Some(AttemptOutcome::Failed) => true,
+        Some(AttemptOutcome::CutOff) => !matches!(exit.reason, Reason::Child(_)),
+        _ => false,
+    }
+}
+
+async fn explain(args: &Run, prepared: &Prepared, exit: Exit, host: &Supervised, recorder: &Rc<RefCell<Recorder>>) {
+    let printed = host.printed();
+    let events = recorder.borrow().events().to_vec();
+    let header = Header { service: prepared.plan.service.clone(), environment: prepared.shown_environment() };
+    let outputs: Vec<(&str, Vec<u8>)> = printed.iter().map(|(name, kept)| (*name, text_of(kept))).collect();
+    let verdict = worker::ask(&header, &events, &outputs).await;
+    let view = StartView::new(&prepared.plan, &events, Some(exit));
+    let title = |key: &_| Catalogue::builtin().cause(key).map(|entry| entry.title.clone());
+    let tail: Vec<String> =
+        tail(&outputs).into_iter().map(|line| prepared.redactor.clean(&line).into_owned()).collect();
+    let options = StartOptions { words: Words::default().with_titles(&title), tail: &tail, ..StartOptions::default() };
+    if prepared.plan.budget.platform == Platform::CloudRun && !std::io::stderr().is_terminal() {
+        // One row with everything in it; the block as lines would be a row each.
+        host.voice.say(&start::cloud_logging(&view, verdict.as_ref(), &options.words));
+    } else if !host.voice.has_explained() {
+        host.voice.say(&start::block(&view, verdict.as_ref(), &options));
+    }
+    leave_behind(args, &view, verdict.as_ref(), &options, host);
+}
+
+fn leave_behind(args: &Run, view: &StartView, verdict: Option<&Verdict>, options: &StartOptions, host: &Supervised) {
+    // It exists where the platform reads it, and nowhere else; whoever cannot write there has no use
+    // for it.
+    if let Ok(mut file) = std::fs::File::options().write(true).truncate(true).open(TERMINATION_LOG) {
+        let _ = std::io::Write::write_all(&mut file, start::termination_message(view, verdict, options).as_bytes());
+    }
+    if let Some(path) = &args.timeline
+        && let Err(problem) = timeline::write(path, view)
+    {
+        host.voice.warn(&problem);
+    }
+}
+
+/// What was kept of an output, as one text; what is missing between is a line that says so.
+fn text_of(kept: &Kept) -> Vec<u8> {
+    let mut text = kept.head.clone();
+    for line in &kept.middle {
+        text.extend_from_slice(&line.bytes);
+        text.push(b'\n');
+    }
+    text.extend_from_slice(&kept.tail);
+    text
+}
+
+fn tail(outputs: &[(&str, Vec<u8>)]) -> Vec<String> {
+    // Programs tell of their end on standard error, if on anything.
+    let last = outputs.iter().rev().find(|(_, text)| !text.is_empty());
+    let Some((_, text)) = last else { return Vec::new() };
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].iter().map(|line| (*line).to_owned()).collect()
+}
