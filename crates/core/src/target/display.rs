@@ -25,7 +25,8 @@ pub(super) fn with_parameters(mut url: String, parameters: &[(&str, String)]) ->
 /// `scheme:path`; a path that begins with two slashes would read as an address with a host.
 pub(super) fn path(scheme: &str, path: &str) -> String {
     let empty_host = if path.starts_with("//") { "//" } else { "" };
-    format!("{scheme}:{empty_host}{}", encode(path, "/:@,"))
+    let keep = if path.starts_with('/') { "/:@," } else { "/@," };
+    format!("{scheme}:{empty_host}{}", encode(path, keep))
 }
 
 /// A place on its own: `host:port` or the socket's path.

@@ -2,7 +2,7 @@
 
 use super::text::{self, Part};
 use super::url::{self, Url};
-use super::{BadTarget, Environment, Host, Target, http, postgres, redis};
+use super::{BadTarget, Environment, Target, http, postgres, redis};
 use crate::code::Code;
 
 /// What can be probed, for hints.
@@ -101,10 +101,7 @@ fn dns(name: Part<'_>) -> Result<Target, BadTarget> {
     if name.text.contains(':') {
         return Err(name.bad("a name is asked for, without a port"));
     }
-    match url::host(name, 1)? {
-        (name, _) if !name.is_empty() && !name.starts_with(['/', '@']) => Ok(Target::Dns(name)),
-        _ => Err(super::no_host(name.at)),
-    }
+    url::network_host(name, 1).map(|host| Target::Dns(host.name))
 }
 
 fn file(path: Part<'_>) -> Result<Target, BadTarget> {
@@ -136,9 +133,8 @@ fn plain(value: &str, environment: &Environment) -> Result<Target, BadTarget> {
         return Err(BadTarget { hint, span: None, ..part.bad("the value has no scheme") });
     }
     let bad = |what: &str| BadTarget { hint: Some(format!("known: {SCHEMES}")), ..part.bad(what) };
-    match url::host(part, 0) {
-        Ok((name, port)) if port > 0 && !name.is_empty() => Ok(Target::Tcp(Host { name, port })),
-        Ok((name, _)) if name.is_empty() => Err(super::no_host(0)),
+    match url::network_host(part, 0) {
+        Ok(host) if host.port > 0 => Ok(Target::Tcp(host)),
         Ok(_) => Err(bad("the value has neither a scheme nor a port")),
         Err(error) if error.code == Code::ValueMalformed && error.hint.is_none() => Err(bad(&error.what)),
         Err(error) => Err(error),

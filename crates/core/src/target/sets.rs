@@ -124,7 +124,8 @@ impl Set<'_> {
         let place = if self.host.starts_with('/') {
             url::socket(self.host.to_owned(), None).map_err(bad)?
         } else {
-            let (name, inline) = url::host(text::Part::new(self.host, 0), redis::PORT).map_err(bad)?;
+            let Host { name, port: inline } =
+                url::network_host(text::Part::new(self.host, 0), redis::PORT).map_err(bad)?;
             let port = match self.port {
                 Some((variable, port)) => url::parse_port(text::Part::new(port, 0)).map_err(|error| BadTarget {
                     span: None,

@@ -209,6 +209,15 @@ pub(super) fn socket(path: String, span: Option<(usize, usize)>) -> Result<Place
     }
 }
 
+/// A host of the network: neither empty nor the path of a socket.
+pub(super) fn network_host(part: Part<'_>, port: u16) -> Result<Host, BadTarget> {
+    match host(part, port)? {
+        (name, _) if name.is_empty() => Err(super::no_host(part.at)),
+        (name, _) if name.starts_with(['/', '@']) => Err(part.bad("the host is a path")),
+        (name, port) => Ok(Host { name, port }),
+    }
+}
+
 /// The only host of a URL that may have but one.
 pub(super) fn single(url: &Url<'_>, port: u16) -> Result<Host, BadTarget> {
     if url.hosts.text.is_empty() {
@@ -217,12 +226,5 @@ pub(super) fn single(url: &Url<'_>, port: u16) -> Result<Host, BadTarget> {
     if url.hosts.text.contains(',') {
         return Err(url.hosts.bad("one host is asked for here, not a list"));
     }
-    let (name, port) = host(url.hosts, port)?;
-    if name.is_empty() {
-        return Err(super::no_host(url.hosts.at));
-    }
-    if name.starts_with('/') {
-        return Err(url.hosts.bad("the host is a path"));
-    }
-    Ok(Host { name, port })
+    network_host(url.hosts, port)
 }
