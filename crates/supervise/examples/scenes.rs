@@ -266,17 +266,24 @@ async fn voice(supervisor: &mut Supervisor) {
     let voice = output.voice();
     voice.say("own before");
     assert!(voice.flush(LONG));
-    let mut spec = shell("printf 'a line in '; read line; echo 'two parts'; printf 'an unfinished'");
+    let mut spec = shell("printf 'a line in '; read go; echo 'two parts'; read go; printf 'an unfinished'");
     spec.stdin = Stdin::Inherit;
     let sources = attach(&mut spec, &output, |_| Tap::default());
     let child = supervisor.spawn(spec).unwrap();
     let [(_, source)] = &sources[..] else { panic!("standard output and error are not the same") };
-    while source.kept().bytes < 10 {
-        std::thread::yield_now();
-    }
-    voice.say("own between");
+    let passed_on = |bytes| {
+        while source.kept().bytes < bytes {
+            std::thread::yield_now();
+        }
+    };
     // Standard input is a fifo that leads to the child.
-    std::fs::write(std::env::var_os("GO_ON").unwrap(), "\n").unwrap();
+    let go_on = || std::fs::write(std::env::var_os("GO_ON").unwrap(), "\n").unwrap();
+    passed_on("a line in ".len() as u64);
+    voice.say("own between");
+    go_on();
+    // Both in one piece would be one line end with the rest of a line behind it.
+    passed_on("a line in two parts\n".len() as u64);
+    go_on();
     ending(supervisor, child).await;
     assert_eq!(source.finish(LONG).await, Ending::Closed);
     voice.say("own\nafter");

@@ -144,7 +144,7 @@ impl Flow {
     }
 
     /// Queues own lines when nothing else is on its way and a line has just ended.
-    pub(super) fn speak(&mut self) {
+    fn speak(&mut self) {
         if self.queue.is_empty() && self.at == At::LineStart {
             self.queue.extend(self.voice.drain(..).map(Piece::Own));
         }
@@ -249,12 +249,16 @@ impl Flow {
         }
     }
 
-    /// Writes as much as the target takes; then looks at what was written.
+    /// Writes as much as the target takes, with own lines where they may stand; then looks at what was
+    /// written.
     pub(super) fn advance(&mut self, sources: &mut [Live]) -> Moved {
         if self.broken {
             return Moved::Broken;
         }
-        while let Some(piece) = self.queue.front_mut() {
+        loop {
+            // Also after a piece: own lines may have come while it was on its way.
+            self.speak();
+            let Some(piece) = self.queue.front_mut() else { return Moved::All };
             let live = sources.iter_mut().find(|live| live.id == self.source);
             let result = match (piece, live) {
                 (Piece::Copied(range), _) => self.target.write(&self.buffer[range.clone()]),
@@ -280,7 +284,6 @@ impl Flow {
                 Err(_) => self.lose(sources),
             }
         }
-        Moved::All
     }
 
     /// This many bytes of the first piece are written.

@@ -160,7 +160,9 @@ impl Worker {
             for command in self.control.take() {
                 self.obey(command);
             }
-            self.speak();
+            if !self.flushes.is_empty() {
+                self.flow.end_line();
+            }
             match self.flow.advance(&mut self.sources) {
                 Moved::All => self.settle(false),
                 Moved::Blocked => self.settle(true),
@@ -191,14 +193,6 @@ impl Worker {
             Command::Flush { deadline, reply } => self.flushes.push(Flush { deadline, reply }),
             Command::Stop => self.stopping = true,
         }
-    }
-
-    /// Queues own lines where they may stand.
-    fn speak(&mut self) {
-        if !self.flushes.is_empty() {
-            self.flow.end_line();
-        }
-        self.flow.speak();
     }
 
     /// Answers those who wait for an end. `blocked` says that the target takes nothing now.
