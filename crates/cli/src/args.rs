@@ -80,6 +80,15 @@ pub struct SlimArgs {
     pub command: SlimCommand,
 }
 
+/// `run` and nothing else, for the shortest way to it.
+#[derive(Debug, Parser)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub struct RunAlone {
+    /// What is asked of it
+    #[command(flatten)]
+    pub run: Run,
+}
+
 /// The commands of `tminus-run`.
 #[derive(Debug, Subcommand)]
 pub enum SlimCommand {

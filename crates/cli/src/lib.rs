@@ -40,6 +40,9 @@ pub fn tminus() -> ExitCode {
 
 /// The program `tminus-run`.
 pub fn slim() -> ExitCode {
+    if let Some(run) = run_alone() {
+        return answer(run::run(&run));
+    }
     let args = match parse::<args::SlimArgs>() {
         Ok(args) => args,
         Err(code) => return code,
@@ -51,6 +54,18 @@ pub fn slim() -> ExitCode {
         args::SlimCommand::Probe(probe) => probe::run(&probe, color),
         args::SlimCommand::VerdictWorker => worker::work(),
     })
+}
+
+/// What every container start asks, parsed without building what else could be asked. Whatever is
+/// not quite that (a mistake, `--help`, an option that stands before the command) is the whole
+/// parser's, and so are its words.
+fn run_alone() -> Option<args::Run> {
+    let mut words = std::env::args_os().skip(1);
+    let is_run = words.next().is_some_and(|word| word == "run");
+    // The first word is taken for the name of the program.
+    is_run
+        .then(|| args::RunAlone::try_parse_from(std::iter::once("run".into()).chain(words)).ok())?
+        .map(|alone| alone.run)
 }
 
 fn parse<A: Parser>() -> Result<A, ExitCode> {

@@ -23,6 +23,7 @@ struct Asked {
 }
 
 /// Answers `tminus probe`.
+#[inline(never)] // its frame would be that of every start
 pub(crate) fn run(args: &Args, color: Color) -> Result<ExitCode, Failure> {
     let environment = plan_file::environment();
     let depth = args.depth.as_deref().map(depth).transpose()?;

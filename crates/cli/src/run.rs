@@ -100,7 +100,8 @@ fn countdown(args: &Run, prepared: setting::Prepared) -> Result<ExitCode, Failur
         }
     };
     let driver = Driver::new(&prepared.plan, setting, host, sink);
-    let (exit, host, _) = runtime.block_on(driver.run());
-    let code = runtime.block_on(ending::end(args, &prepared, exit, host, &recorder));
+    // On the heap: what stands on the stack of PID 1 stays resident as long as the service runs.
+    let (exit, host, _) = runtime.block_on(Box::pin(driver.run()));
+    let code = runtime.block_on(Box::pin(ending::end(args, &prepared, exit, host, &recorder)));
     Ok(ExitCode::from(code))
 }

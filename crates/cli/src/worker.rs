@@ -90,6 +90,7 @@ fn input(header: &Header, events: &[Event], outputs: &[(&str, Vec<u8>)]) -> std:
 }
 
 /// Answers: reads a start from standard input, writes its verdict to standard output.
+#[inline(never)] // its frame would be that of every start
 pub(crate) fn work() -> Result<ExitCode, Failure> {
     limit();
     let start = read(std::io::stdin().lock().take(BYTES_MAX)).map_err(|error| {

@@ -26,6 +26,7 @@
 
 pub mod notify;
 pub mod output;
+pub mod residence;
 
 mod signal;
 mod spawn;

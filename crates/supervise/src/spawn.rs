@@ -10,13 +10,14 @@ mod explain;
 use crate::Signal;
 use crate::sys::{Image, Refused, Stage};
 use nix::sys::signal::SigSet;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::fcntl_dupfd_cloexec;
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process;
 
 /// Where programs are looked for when the environment has no `PATH`, as the C library does.
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
@@ -137,18 +138,23 @@ impl Spec {
             return Err(SpawnError::NotFound("no program is named: write the command after `--`".to_owned()));
         };
         let candidates = candidates(&program, path_of(&self.env))?;
-        let cwd = self.cwd.clone();
+        let (cwd, wants_terminal) = (self.cwd.clone(), self.wants_terminal());
+        let stdin = match self.stdin {
+            Stdin::Inherit => Stream::Inherit,
+            Stdin::Null => Stream::Null,
+        };
+        let stdio = |wanted| stream(wanted).map_err(|error| explain::fork(&program, error));
         let image = Image {
             candidates: candidates.clone(),
             argv: c_strings(self.argv.iter().map(OsString::as_os_str))?,
             env: environment(&self.env)?,
             directory: self.cwd.as_ref().map(|path| c_string(path.as_os_str())).transpose()?,
             own_group: self.own_group,
-            foreground: foreground && self.wants_terminal(),
+            foreground: foreground && wants_terminal,
             death_signal: self.death_signal,
             mask: given.mask,
             sigchld_ignored: given.sigchld_ignored,
-            stdio: [stdin(self.stdin), stream(self.stdout), stream(self.stderr)],
+            stdio: [stdio(stdin)?, stdio(self.stdout)?, stdio(self.stderr)?],
         };
         image.spawn().map_err(|refused| match refused {
             Refused { stage: Stage::Exec, error, candidate } => {
@@ -168,19 +174,14 @@ impl Spec {
     }
 }
 
-fn stdin(stdin: Stdin) -> process::Stdio {
-    match stdin {
-        Stdin::Inherit => process::Stdio::inherit(),
-        Stdin::Null => process::Stdio::null(),
-    }
-}
-
-fn stream(stream: Stream) -> process::Stdio {
-    match stream {
-        Stream::Inherit => process::Stdio::inherit(),
-        Stream::Null => process::Stdio::null(),
-        Stream::Pipe(end) => end.into(),
-    }
+/// The descriptor of a standard stream, out of the way of the three; none to inherit ours.
+fn stream(stream: Stream) -> io::Result<Option<OwnedFd>> {
+    let fd = match stream {
+        Stream::Inherit => return Ok(None),
+        Stream::Null => open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?,
+        Stream::Pipe(end) => end,
+    };
+    Ok(Some(if fd.as_raw_fd() < 3 { fcntl_dupfd_cloexec(&fd, 3)? } else { fd }))
 }
 
 fn path_of(env: &[(OsString, OsString)]) -> &OsStr {

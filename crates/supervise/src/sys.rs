@@ -3,21 +3,20 @@
 //! What it is for: every `unsafe` of this crate, in one place. What it must never do: decide
 //! anything, or allocate between fork and exec. Where to start reading: [`Image::spawn`].
 //!
-//! Why not `std::process::Command` alone: it empties the signal mask, runs programs without a `#!`
-//! line through a shell (so that a program for another machine becomes a syntax error of `sh`), and
-//! cannot say whether the directory or the program was missing. It is kept for the fork itself, the
-//! standard streams, and the pipe that brings an error back.
+//! Why not `std::process::Command`: it empties the signal mask, runs programs without a `#!` line
+//! through a shell (so that a program for another machine becomes a syntax error of `sh`), cannot say
+//! whether the directory or the program was missing, and copies the whole process in order to fork
+//! where any of that is to be avoided.
 #![allow(unsafe_code)]
 
 use crate::Signal;
-use nix::libc::{self, c_char, c_int};
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal as Named, sigaction};
+use crate::residence::Mapping;
+use nix::libc::{self, c_char, c_int, c_void};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal as Named, sigaction};
 use rustix::process::Pid;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -58,6 +57,23 @@ pub(crate) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE)? })
 }
 
+/// Takes the pages of a mapping out of this process. They must be as they are in their file.
+pub(crate) fn forget_pages(mapping: Mapping) -> io::Result<()> {
+    let length = mapping.end.saturating_sub(mapping.start);
+    // SAFETY: the caller has seen that no page of it was ever written to, and it cannot be written to:
+    // what is read there afterwards is what the file holds, as before. An unmapped range is an error.
+    check(unsafe { libc::madvise(mapping.start as *mut c_void, length, libc::MADV_DONTNEED) })
+}
+
+/// Gives the free end of the heap back to the kernel, where the C library knows how to.
+pub(crate) fn trim_heap() {
+    // SAFETY: touches only what is free.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 fn check(result: c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -65,7 +81,7 @@ fn check(result: c_int) -> io::Result<()> {
 /// Where on the way to the new program something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Before or in fork.
+    /// Before there was a child.
     Fork,
     /// Changing to the working directory.
     Directory,
@@ -83,8 +99,8 @@ pub(crate) struct Refused {
     pub(crate) candidate: usize,
 }
 
-/// A program with everything that it needs, made before fork, because nothing may be allocated
-/// after it.
+/// A program with everything that it needs, made before there is a child, because the child may not
+/// allocate.
 pub(crate) struct Image {
     /// Paths to try, in this order.
     pub(crate) candidates: Vec<CString>,
@@ -104,82 +120,116 @@ pub(crate) struct Image {
     pub(crate) mask: SigSet,
     /// Whether it starts with SIGCHLD ignored.
     pub(crate) sigchld_ignored: bool,
-    /// Standard streams.
-    pub(crate) stdio: [Stdio; 3],
+    /// Standard streams, each on a descriptor above them; none is ours, untouched.
+    pub(crate) stdio: [Option<OwnedFd>; 3],
 }
 
-/// Arrays of pointers as `execve` wants them. They point into the strings of an [`Image`], which
-/// live as long as the closure that owns both.
-struct Pointers(Vec<*const c_char>);
-
-// SAFETY: the pointers are only read, and what they point to is owned beside them and never changed.
-unsafe impl Send for Pointers {}
-// SAFETY: as above.
-unsafe impl Sync for Pointers {}
-
-impl Pointers {
-    fn new(strings: &[CString]) -> Pointers {
-        Pointers(strings.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect())
-    }
+/// Arrays of pointers as `execve` wants them, into strings that live as long as they do.
+fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
 }
+
+/// What the child finds, on the stack of the parent that waits for it.
+struct Birth<'a> {
+    image: &'a Image,
+    parent: nix::unistd::Pid,
+    argv: Vec<*const c_char>,
+    env: Vec<*const c_char>,
+    /// Left by a child that could not become the program.
+    failed: Option<Refused>,
+}
+
+/// The stack of the child until it executes the program: a few frames of system calls.
+#[repr(C, align(16))]
+struct Stack([u8; 32 * 1024]);
 
 impl Image {
-    /// Forks, prepares the child, and executes the first candidate that can be executed. Returns
+    /// Makes a child, prepares it, and executes the first candidate that can be executed. Returns
     /// when the program runs, or when the reason is known why it does not.
-    pub(crate) fn spawn(mut self) -> Result<Pid, Refused> {
-        let [stdin, stdout, stderr] = std::mem::replace(&mut self.stdio, std::array::from_fn(|_| Stdio::null()));
-        // The name is never used: the closure executes the program itself.
-        let mut command = Command::new("/");
-        command.stdin(stdin).stdout(stdout).stderr(stderr);
-        let parent = nix::unistd::getpid();
-        let (argv, env) = (Pointers::new(&self.argv), Pointers::new(&self.env));
-        let enter = move || {
-            let image = &self;
-            Err(image.enter(parent, &argv, &env))
+    ///
+    /// As `posix_spawn` does it: the child borrows our memory, and we are held until it executes or
+    /// ends. Nothing of a large process is copied, and what failed is found where it left it.
+    pub(crate) fn spawn(self) -> Result<Pid, Refused> {
+        let in_fork = |error: io::Error| Refused { stage: Stage::Fork, error, candidate: 0 };
+        let mut birth = Birth {
+            image: &self,
+            parent: nix::unistd::getpid(),
+            argv: pointers(&self.argv),
+            env: pointers(&self.env),
+            failed: None,
         };
-        // SAFETY: the closure only makes system calls that are async-signal-safe, on memory that was
-        // prepared before; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(enter) };
-        match command.spawn() {
-            Ok(child) => Ok(Pid::from_child(&child)),
-            Err(error) => Err(decode(error)),
+        let mut stack = Box::<Stack>::new_uninit();
+        // A handler that ran in the child would run in our memory.
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(|error| in_fork(error.into()))?;
+        // SAFETY: the stack grows down from the end of memory that is ours and that nobody else uses;
+        // it and `birth` live until the call returns, which is when the child has executed or ended
+        // (CLONE_VFORK). `enter` makes only system calls, on memory that was prepared before: it
+        // neither allocates nor takes a lock, which another thread might hold.
+        let pid = unsafe {
+            let top = stack.as_mut_ptr().add(1).cast();
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+            libc::clone(enter, top, flags, (&raw mut birth).cast())
+        };
+        let error = io::Error::last_os_error();
+        let restored = before.thread_set_mask();
+        let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else { return Err(in_fork(error)) };
+        if let Some(refused) = birth.failed {
+            // It has ended by itself, and its ending is nobody else's business.
+            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+            return Err(refused);
         }
+        restored.map(|()| pid).map_err(|error| in_fork(error.into()))
     }
 
     /// In the child. Returns only when something failed.
-    fn enter(&self, parent: nix::unistd::Pid, argv: &Pointers, env: &Pointers) -> io::Error {
+    fn enter(&self, parent: nix::unistd::Pid, argv: &[*const c_char], env: &[*const c_char]) -> Refused {
+        let refused = |stage, errno: c_int, candidate| {
+            let error = io::Error::from_raw_os_error(errno);
+            Refused { stage, error, candidate }
+        };
         if let Err(error) = self.settle(parent) {
-            return encode(Stage::Setting, error as c_int, 0);
+            return refused(Stage::Setting, error as c_int, 0);
         }
         if let Some(directory) = &self.directory {
             // SAFETY: a C string that lives in `self`.
             if unsafe { libc::chdir(directory.as_ptr()) } < 0 {
-                return encode(Stage::Directory, nix::errno::Errno::last_raw(), 0);
+                return refused(Stage::Directory, nix::errno::Errno::last_raw(), 0);
             }
         }
         let (mut error, mut about) = (libc::ENOENT, 0);
         for (index, path) in self.candidates.iter().enumerate() {
             // SAFETY: all three are null-terminated and live in `self` and its neighbours; on success
             // the call does not return.
-            unsafe { libc::execve(path.as_ptr(), argv.0.as_ptr(), env.0.as_ptr()) };
+            unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), env.as_ptr()) };
             match nix::errno::Errno::last_raw() {
                 // The next directory may have it. A missing interpreter is ENOENT too: which it was is
                 // found out by the parent.
                 libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ESTALE => {}
                 libc::EACCES => (error, about) = (libc::EACCES, index),
-                other => return encode(Stage::Exec, other, index),
+                other => return refused(Stage::Exec, other, index),
             }
         }
-        encode(Stage::Exec, error, about)
+        refused(Stage::Exec, error, about)
     }
 
     /// Everything that the new program inherits, but for its directory.
     fn settle(&self, parent: nix::unistd::Pid) -> nix::Result<()> {
         use nix::errno::Errno;
         use nix::unistd::{Pid as NixPid, getpid, getppid, setpgid, tcsetpgrp};
-        // Until the mask is put back: taking the foreground from the background raises SIGTTOU, and
-        // a signal to the group must not end the child before it is one.
-        SigSet::all().thread_block()?;
+        // Every signal is blocked until the mask is put back: taking the foreground from the background
+        // raises SIGTTOU, and a signal to the group must not end the child before it is one.
+        for (descriptor, stream) in (0..).zip(&self.stdio) {
+            if let Some(fd) = stream {
+                // SAFETY: integers; the source is above the standard streams, so that none is lost.
+                if unsafe { libc::dup2(fd.as_raw_fd(), descriptor) } < 0 {
+                    return Err(Errno::last());
+                }
+            }
+        }
+        // The runtime of Rust ignores it for itself, and an ignored signal stays ignored.
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: no handler of ours is installed; the table of the child is its own.
+        unsafe { sigaction(Named::SIGPIPE, &default)? };
         if let Some(signal) = self.death_signal {
             let signal = signal.number();
             // SAFETY: prctl with integers.
@@ -207,29 +257,13 @@ impl Image {
     }
 }
 
-// The pipe of `Command` brings one integer back. Error numbers are below 4096.
-fn encode(stage: Stage, errno: c_int, candidate: usize) -> io::Error {
-    let stage = match stage {
-        Stage::Fork => 0,
-        Stage::Directory => 1,
-        Stage::Setting => 2,
-        Stage::Exec => 3,
-    };
-    let candidate = c_int::try_from(candidate.min(0x7fff)).unwrap_or(0);
-    io::Error::from_raw_os_error(candidate << 16 | stage << 12 | (errno & 0xfff))
-}
-
-fn decode(error: io::Error) -> Refused {
-    let Some(raw) = error.raw_os_error() else {
-        return Refused { stage: Stage::Fork, error, candidate: 0 };
-    };
-    let stage = match raw >> 12 & 0xf {
-        1 => Stage::Directory,
-        2 => Stage::Setting,
-        3 => Stage::Exec,
-        _ => Stage::Fork,
-    };
-    Refused { stage, error: io::Error::from_raw_os_error(raw & 0xfff), candidate: (raw >> 16) as usize }
+/// The first thing that a child does, and the last when it cannot become the program.
+extern "C" fn enter(birth: *mut c_void) -> c_int {
+    // SAFETY: the parent's, who is held until we have executed or ended.
+    let birth = unsafe { &mut *birth.cast::<Birth<'_>>() };
+    birth.failed = Some(birth.image.enter(birth.parent, &birth.argv, &birth.env));
+    // SAFETY: ends this process at once; nothing of the parent's is run.
+    unsafe { libc::_exit(127) }
 }
 
 /// What came with one datagram.
@@ -287,21 +321,4 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Receiv
         }
     }
     Ok(Received { length, truncated: header.msg_flags & libc::MSG_TRUNC != 0, sender })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_failed_comes_back_through_one_integer() {
-        for stage in [Stage::Fork, Stage::Directory, Stage::Setting, Stage::Exec] {
-            for (errno, candidate) in [(libc::ENOENT, 0), (libc::EACCES, 7), (libc::ENOEXEC, 0x7fff)] {
-                let refused = decode(encode(stage, errno, candidate));
-                assert_eq!(refused.stage, stage);
-                assert_eq!(refused.error.raw_os_error(), Some(errno));
-                assert_eq!(refused.candidate, candidate);
-            }
-        }
-    }
 }

@@ -25,6 +25,7 @@ use tminus_core::vocabulary::Stage;
 use tminus_diagnose::catalogue::Catalogue;
 use tminus_supervise::notify::{Message, Notify, NotifySocket, Upward};
 use tminus_supervise::output::{Attached, FirstLine, Kept, Output, Source, Tap, Watch, Which};
+use tminus_supervise::residence;
 use tminus_supervise::{ChildId, Happening, Signal, SpawnError, Spec, Status, Stdin, Supervisor};
 use tokio::time::Instant;
 
@@ -347,6 +348,8 @@ impl Host for Supervised {
                 }
                 seen = observed(&mut self.observer, self.ready) => {
                     self.queue.extend(seen.into_iter().map(HostEvent::Note));
+                    // Without a plan nobody says when the start is over: it is taken to be now.
+                    residence::give_back();
                 }
                 () = until(kill_at), if kill_at.is_some() => self.kill_the_dying(Instant::now()),
             }
@@ -409,8 +412,8 @@ async fn line_came(lines: &mut [FirstLine]) {
 
 async fn observed(observer: &mut Option<Observer>, ready: bool) -> Vec<EventKind> {
     match observer {
-        Some(observer) if !ready => observer.due().await,
-        _ => std::future::pending().await,
+        Some(observer) => observer.due(ready).await,
+        None => std::future::pending().await,
     }
 }
 

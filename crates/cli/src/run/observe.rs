@@ -2,6 +2,8 @@
 //! after ten seconds. Without credentials, no deeper than the greeting, and never a reason to fail.
 
 use super::setting::Prepared;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 use tminus::{Limits, Probe, walk};
 use tminus_core::event::{EventKind, Passage};
@@ -34,9 +36,9 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    /// None where a plan asks for itself, or where nothing was discovered.
+    /// None where a plan asks for itself.
     pub(super) fn new(prepared: &Prepared, waited: bool) -> Option<Observer> {
-        if !prepared.plan.implied || waited || prepared.discovered.is_empty() {
+        if !prepared.plan.implied || waited {
             return None;
         }
         let target = |one: &tminus_core::target::discover::Discovered| {
@@ -51,12 +53,17 @@ impl Observer {
         self.due = Some(Instant::now() + NOT_READY);
     }
 
-    /// Comes back with what was seen when the ten seconds are over; never a second time.
-    pub(super) async fn due(&mut self) -> Vec<EventKind> {
+    /// Comes back when the ten seconds are over, with what was seen of a program that is not ready;
+    /// never a second time.
+    pub(super) async fn due(&mut self, ready: bool) -> Vec<EventKind> {
         match self.due.filter(|_| !self.asked) {
             Some(due) => {
                 tokio::time::sleep_until(due).await;
-                self.ask().await
+                if ready {
+                    self.asked = true;
+                    return Vec::new();
+                }
+                self.asking().await
             }
             None => std::future::pending().await,
         }
@@ -64,7 +71,13 @@ impl Observer {
 
     /// What is seen now, unless it was asked already.
     pub(super) async fn ask_now(&mut self) -> Vec<EventKind> {
-        if self.asked { Vec::new() } else { self.ask().await }
+        if self.asked { Vec::new() } else { self.asking().await }
+    }
+
+    // Large, and seldom needed: neither the future of the start nor its stack is to hold it.
+    #[inline(never)]
+    fn asking(&mut self) -> Pin<Box<dyn Future<Output = Vec<EventKind>> + '_>> {
+        Box::pin(self.ask())
     }
 
     async fn ask(&mut self) -> Vec<EventKind> {

@@ -77,6 +77,7 @@ impl Ready {
             let _ = upward.send(&Message { ready: true, ..Message::default() });
         }
         recorder.forget_the_way();
+        tminus_supervise::residence::give_back();
     }
 
     fn written(&self, outcome: Result<(), String>) {

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Read at once when bytes are copied.
 const BUFFER: usize = 64 * 1024;
+/// What is read at once when little is there.
+const SMALL_BUFFER: usize = 4 * 1024;
 /// From this amount on, moving pages is cheaper than copying them.
 const WORTH_SPLICING: u64 = 16 * 1024;
 /// There is so much in the pipe that the child waits for us, or soon will.
@@ -183,7 +185,7 @@ impl Flow {
         if there >= WORTH_SPLICING && self.splices && self.voice.is_empty() && self.splice(live, there as usize) {
             return false;
         }
-        self.copy(live)
+        self.copy(live, there as usize)
     }
 
     /// Sets a second reference to the bytes aside, and queues them to be spliced. False when that is
@@ -219,10 +221,12 @@ impl Flow {
         self.looking > LOOK_FREELY && self.waits_since.is_some_and(|since| self.looking * LOOK_SHARE > since.elapsed())
     }
 
-    fn copy(&mut self, live: &mut Live) -> bool {
+    fn copy(&mut self, live: &mut Live, there: usize) -> bool {
         // What was passed on before is looked at before.
         self.look_aside(live);
-        self.buffer.resize(BUFFER, 0);
+        // Most programs never fill it: it grows with what they write.
+        let size = there.clamp(SMALL_BUFFER, BUFFER).max(self.buffer.len());
+        self.buffer.resize(size, 0);
         match read(&live.pipe, &mut self.buffer[..]) {
             Ok(0) => true,
             Ok(count) => {

@@ -117,6 +117,10 @@ impl Control {
     }
 
     pub(super) fn flush(&self, limit: Duration) -> bool {
+        // What was counted is written or dropped: nobody has to be asked.
+        if self.waiting.load(Ordering::Acquire) == 0 {
+            return true;
+        }
         let (reply, answer) = mpsc::channel();
         let deadline = Instant::now() + limit;
         self.send(Command::Flush { deadline, reply }) && answer.recv_timeout(limit + STUCK).unwrap_or(false)
@@ -198,7 +202,7 @@ impl Worker {
     /// Answers those who wait for an end. `blocked` says that the target takes nothing now.
     fn settle(&mut self, blocked: bool) {
         let (done, dropped) = self.flow.spoken();
-        self.control.waiting.fetch_sub(done, Ordering::Relaxed);
+        self.control.waiting.fetch_sub(done, Ordering::Release);
         self.control.drop_bytes(dropped);
         if self.flushes.is_empty() && self.sources.iter().all(|live| live.finishing.is_none()) {
             return;
