@@ -210,6 +210,9 @@ pub enum EventKind {
         code: Option<String>,
         /// How long it took, ns.
         elapsed_ns: Option<u64>,
+        /// Whether its failure is the start's failure; none where nobody knows the plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        critical: Option<bool>,
     },
     /// One try of a step began.
     #[serde(rename = "try.started")]

@@ -443,6 +443,7 @@ mod tests {
             outcome: Passage::Passed,
             code: None,
             elapsed_ns: Some(1_200_400_000),
+            critical: None,
         };
         let good = events(vec![
             (0, begin("database")),

@@ -134,6 +134,7 @@ impl Narrator {
                     outcome,
                     code: word(code),
                     elapsed_ns: since(self.steps[ix.0 as usize].itself),
+                    critical: Some(step.critical),
                 }
             }
             Fact::TryStarted(step, lane, number) => {

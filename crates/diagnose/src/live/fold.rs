@@ -141,7 +141,7 @@ impl<'a> Fold<'a> {
                 let folded = self.step(step, phase, moment);
                 (folded.began, folded.ended) = (moment, None);
             }
-            EventKind::StepFinished { phase, step, outcome, code, elapsed_ns } => {
+            EventKind::StepFinished { phase, step, outcome, code, elapsed_ns, .. } => {
                 let ended = Ending { how: outcome, code: read(code), moment, elapsed_ns };
                 self.step(step, phase, moment).ended = Some(ended);
             }

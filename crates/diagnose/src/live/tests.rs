@@ -80,7 +80,8 @@ impl Told {
 
     fn step_ends(&mut self, step: &str, outcome: Passage, code: &str) -> &mut Told {
         let phase = self.phase.clone();
-        self.say(EventKind::StepFinished { phase, step: step.into(), outcome, code: word(code), elapsed_ns: None });
+        let (step, code) = (step.into(), word(code));
+        self.say(EventKind::StepFinished { phase, step, outcome, code, elapsed_ns: None, critical: None });
         self
     }
 

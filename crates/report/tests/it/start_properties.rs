@@ -49,9 +49,16 @@ fn kind() -> impl Strategy<Value = EventKind> {
             elapsed_ns
         }),
         (name(), name()).prop_map(|(phase, step)| EventKind::StepStarted { phase, step }),
-        (name(), name(), outcome(), code(), ns()).prop_map(|(phase, step, outcome, code, elapsed_ns)| {
-            EventKind::StepFinished { phase, step, outcome, code, elapsed_ns }
-        }),
+        (name(), name(), outcome(), code(), ns(), any::<Option<bool>>()).prop_map(
+            |(phase, step, outcome, code, elapsed_ns, critical)| EventKind::StepFinished {
+                phase,
+                step,
+                outcome,
+                code,
+                elapsed_ns,
+                critical
+            }
+        ),
         (name(), lane(), any::<u32>()).prop_map(|(step, lane, number)| EventKind::TryStarted { step, lane, number }),
         (name(), lane(), outcome(), code()).prop_map(|(step, lane, outcome, code)| EventKind::TryFinished {
             step,

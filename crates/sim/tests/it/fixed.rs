@@ -74,6 +74,24 @@ proptest! {
     }
 }
 
+/// Whoever reads the events alone can tell a start that failed from one that was only degraded.
+#[test]
+fn the_end_of_a_step_says_whether_it_was_critical() {
+    let plan = Recipe::new("orders")
+        .phase("database", Some(Millis::secs(5)))
+        .step("db", Work::Probe)
+        .lane(target("tcp://10.0.0.7:5432"))
+        .step("cache", Work::Probe)
+        .lane(target("tcp://10.0.0.8:6379"))
+        .optional()
+        .plan();
+    let ends = drive(&plan, &World::good(&plan), 1).events.into_iter().filter_map(|event| match event.kind {
+        EventKind::StepFinished { step, critical, .. } => Some((step, critical)),
+        _ => None,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [("db".to_owned(), Some(true)), ("cache".to_owned(), Some(false))]);
+}
+
 /// Independent optional steps in this order, each with its own fate; how they come out, by name.
 fn outcomes_in(order: &[usize], fates: &[(u8, u32)], seed: u64) -> BTreeMap<String, (Passage, Option<String>)> {
     let mut recipe = Recipe::new("orders").window(Millis::secs(60)).phase("database", Some(Millis::secs(20)));

@@ -48,7 +48,8 @@ fn kind() -> impl Strategy<Value = EventKind> {
             step,
             outcome,
             code,
-            elapsed_ns: Some(u64::MAX)
+            elapsed_ns: Some(u64::MAX),
+            critical: None
         }),
         (target(), of(Layer::ALL), of(Passage::ALL), code(), name(), ".{0,60}").prop_map(
             |(target, layer, outcome, code, step, detail)| EventKind::LayerFinished {
