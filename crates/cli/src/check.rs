@@ -147,6 +147,13 @@ fn broken(file: &PlanFile, errors: &[PlanError]) -> PlanFacts {
     PlanFacts { source, mistakes: of_reader(file, errors, true), ..PlanFacts::default() }
 }
 
+/// What flags or environment say cannot be used, in a start without a plan.
+pub(crate) fn invalid_settings(errors: &[PlanError]) -> Failure {
+    let told = errors.iter().map(|error| error.to_string());
+    told.fold(Failure::new("a setting of this start cannot be used"), Failure::because)
+        .hint("docs/plan.md lists the settings and how they are written")
+}
+
 /// The plan cannot be run: every mistake, with its place.
 pub(crate) fn invalid_plan(file: &PlanFile, errors: &[PlanError]) -> Failure {
     let mut report = tminus_check::check(&[], None, Some(&broken(file, errors)));

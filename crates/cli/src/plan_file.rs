@@ -82,6 +82,11 @@ fn text_of(path: &Path) -> Result<String, String> {
 }
 
 impl PlanFile {
+    /// The plan of whoever has none: for what flags and environment say.
+    pub(crate) fn empty() -> PlanFile {
+        PlanFile::of(Path::new(""), "no plan".to_owned(), "version = 1\n".to_owned())
+    }
+
     /// A plan whose text is at hand.
     pub(crate) fn of(path: &Path, name: String, text: String) -> PlanFile {
         PlanFile { name, text, directory: path.parent().map(Path::to_owned).unwrap_or_default() }

@@ -5,7 +5,7 @@
 
 use super::host::Supervised;
 use super::recorder::Recorder;
-use super::setting::Prepared;
+use super::setting::{Prepared, TERMINATION_LOG};
 use super::timeline;
 use crate::args::Run;
 use crate::worker::{self, Header};
@@ -23,8 +23,6 @@ use tminus_report::Words;
 use tminus_report::start::{self, StartOptions, StartView};
 use tminus_supervise::output::Kept;
 
-/// Where Kubernetes looks for the last words of a container.
-pub(super) const TERMINATION_LOG: &str = "/dev/termination-log";
 /// How long our own last lines may wait for whoever reads them.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Most lines of the program's output that are shown without a verdict.

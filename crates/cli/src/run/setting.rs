@@ -8,12 +8,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use tminus::driver::Setting;
-
 use tminus_core::Timestamp;
 use tminus_core::event::{AttemptId, Origin};
 use tminus_core::history::History;
-use tminus_core::plan::read::Loaded;
-use tminus_core::plan::{Budget, Plan};
+use tminus_core::plan::Plan;
+use tminus_core::plan::read::{Loaded, Setting as PlanSetting};
 use tminus_core::redact::{Redactor, is_secret_name};
 use tminus_core::run::Subject;
 use tminus_core::target::discover::{Discovered, discover};
@@ -24,6 +23,8 @@ use tokio::time::Instant;
 
 /// Largest record of earlier starts that is read, bytes.
 const HISTORY_MAX: u64 = 256 << 10;
+/// Where Kubernetes looks for the last words of a container.
+pub(super) const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Name of the record of earlier starts in the state directory.
 const HISTORY: &str = "history.json";
 
@@ -50,7 +51,7 @@ pub(super) fn prepare(args: &Run, file: Option<&PlanFile>, environment: &Environ
             plan.digest = Some(digest(&loaded));
             (plan, Some(loaded))
         }
-        None => (without_plan(args, environment, &discovered), None),
+        None => (without_plan(args, environment, &discovered)?, None),
     };
     if file.is_some() && !plan.spawns() {
         return Err(Failure::new("the plan starts no program").hint("add a step with `spawn = true`"));
@@ -89,14 +90,15 @@ fn revision(environment: &Environment) -> Option<String> {
     ["K_REVISION", "CLOUD_RUN_EXECUTION"].iter().find_map(|name| environment.get(*name)).cloned()
 }
 
-fn without_plan(args: &Run, environment: &Environment, discovered: &[Discovered]) -> Plan {
+/// Without a plan only the phases are ours: what flags and environment say holds as with one.
+fn without_plan(args: &Run, environment: &Environment, discovered: &[Discovered]) -> Result<Plan, Failure> {
     let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = program.rsplit('/').next().unwrap_or_default().to_owned();
     let service = ["TMINUS_SERVICE", "K_SERVICE", "CLOUD_RUN_JOB"].iter().find_map(|name| environment.get(*name));
     let service = service.cloned().unwrap_or(name);
-    let mut plan = Plan::observing(&service);
-    plan.budget = Budget::detected(environment);
-    if args.wait {
+    let nothing = PlanFile::empty();
+    let loaded = nothing.load(&args.plan, environment).map_err(|errors| crate::check::invalid_settings(&errors))?;
+    let plan = if args.wait {
         let found: Vec<(String, Target)> =
             discovered.iter().filter_map(|one| Some((one.name.clone(), one.target.clone().ok()?))).collect();
         for one in discovered {
@@ -104,9 +106,15 @@ fn without_plan(args: &Run, environment: &Environment, discovered: &[Discovered]
                 warn(format!("{} is no address that can be waited for: {bad}", one.variable));
             }
         }
-        plan = Plan::waiting(&service, &found, plan.budget);
-    }
-    plan
+        Plan::waiting(&service, &found, loaded.plan.budget)
+    } else {
+        Plan::observing(&service)
+    };
+    // A program that nobody has given a time to stop has the platform's.
+    let told_to_kill = environment.contains_key(PlanSetting::KillAfter.variable());
+    let stop = if told_to_kill { loaded.plan.stop } else { plan.stop };
+    let Plan { service, phases, steps, lanes, digest, implied, .. } = plan;
+    Ok(Plan { service, phases, steps, lanes, digest, implied, stop, ..loaded.plan })
 }
 
 fn redactor(plan: &Plan, environment: &Environment) -> Redactor {
@@ -212,7 +220,7 @@ pub(super) fn explain(args: &Run, prepared: &Prepared) -> String {
     writes.extend(args.events.iter().map(|path| file(path.display().to_string(), "events, as they happen")));
     writes.extend(args.timeline.iter().map(|path| file(path.display().to_string(), "timeline, when it is over")));
     writes.extend(prepared.history_file.iter().map(|path| file(path.display().to_string(), "record of good starts")));
-    writes.push(file(super::ending::TERMINATION_LOG.to_owned(), "if it is there, when the start fails"));
+    writes.push(file(TERMINATION_LOG.to_owned(), "if it is there, when the start fails"));
     let reads = prepared.plan_name.iter().map(|name| file(name.clone(), "the plan")).collect();
     let facts = ExplainFacts { command, reads, writes, variables: variables(prepared), ..ExplainFacts::default() };
     explained(&prepared.plan, &facts, &Style::default())

@@ -189,6 +189,23 @@ fn a_port_that_nobody_listens_on_is_waited_for_until_the_deadline_and_not_longer
     Ok(())
 }
 
+/// The window was not looked at: the wait never ended.
+#[test]
+fn what_flags_and_environment_say_holds_without_a_plan() -> Result<()> {
+    let port = Port::reserve()?;
+    let url = format!("redis://{}", port.address());
+    let start = Start::new().env("REDIS_URL", &url).env("TMINUS_PLATFORM", "plain").env("TMINUS_WINDOW", "4s");
+    let ended = start.flag("--wait").run(&["true"]);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    ended.says(&["4 s"]);
+    assert!(!ended.spawned());
+    let ended = Start::new().env("REDIS_URL", url).env("TMINUS_WINDOW", "soon").flag("--wait").run(&["true"]);
+    assert_eq!(ended.code, 2, "{}", ended.err);
+    ended.says(&["TMINUS_WINDOW", "soon"]);
+    assert!(ended.events.is_empty());
+    Ok(())
+}
+
 #[test]
 fn one_instance_at_a_time_migrates_and_the_holder_is_named() -> Result<()> {
     let postgres = Postgres::options().start()?;
