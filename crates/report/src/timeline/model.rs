@@ -55,6 +55,16 @@ pub(super) struct Model {
     pub ready: Option<i64>,
 }
 
+impl Model {
+    /// What the time was spent on, most first, at most so many, each with its percentage of all;
+    /// what is below `least` percent is left out.
+    pub(super) fn spent(&self, most: usize, least: i64) -> Vec<(&Share, i64)> {
+        let all = self.blame.iter().map(|share| share.ns).sum::<i64>().max(1);
+        let shares = self.blame.iter().map(|share| (share, share.ns.saturating_mul(100) / all));
+        shares.filter(|(share, percent)| share.ns > 0 && *percent >= least).take(most).collect()
+    }
+}
+
 pub(super) fn model(view: &StartView) -> Model {
     let mut rows = Vec::new();
     let (mut path, mut blame) = (Vec::new(), Vec::new());

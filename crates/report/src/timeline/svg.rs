@@ -52,7 +52,7 @@ pub fn svg(view: &StartView) -> String {
     let model = model(view);
     let rows = &model.rows[..model.rows.len().min(ROWS_MAX)];
     let below = TOP + ROW * (rows.len().max(1) as i64) + 26;
-    let shares: Vec<_> = model.blame.iter().filter(|share| share.ns > 0).take(BLAME_MAX).collect();
+    let shares = model.spent(BLAME_MAX, 1);
     let path = paths(&model);
     let height = below + ROW * (path.len() as i64 + shares.len() as i64 + 1) + 22;
     let mut out = String::with_capacity(8 * 1024);
@@ -80,11 +80,9 @@ pub fn svg(view: &StartView) -> String {
         put(&mut out, format_args!("<text class=\"m\" x=\"12\" y=\"{y}\">{}</text>\n", encode::svg(line)));
         y += ROW;
     }
-    let all = model.blame.iter().map(|share| share.ns).sum::<i64>().max(1);
-    for share in shares {
-        let length = (i128::from(share.ns) * i128::from(TRACK) / i128::from(all)).max(1);
+    for (share, percent) in shares {
+        let length = (TRACK * percent / 100).max(1);
         let name = encode::svg(&fit_line(&encode::terminal(&share.name), NAME_CHARS));
-        let percent = i128::from(share.ns) * 100 / i128::from(all);
         put(
             &mut out,
             format_args!(

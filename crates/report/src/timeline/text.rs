@@ -16,7 +16,6 @@ const TRACK_MIN: usize = 10;
 const TIME: usize = 12;
 /// Most shares of the time that are named without `full`, and the least that is worth it, percent.
 const BLAME_MAX: usize = 6;
-const BLAME_LEAST: i64 = 1;
 
 /// The characters of the bars: every outcome has one of its own, so that colour says nothing more.
 struct Glyphs {
@@ -209,16 +208,8 @@ fn bar(layout: &Layout, model: &Model, glyphs: &Glyphs, row: &Row) -> String {
 }
 
 fn spent(model: &Model, full: bool) -> Vec<String> {
-    let all: i64 = model.blame.iter().map(|share| share.ns).sum::<i64>().max(1);
-    let most = if full { usize::MAX } else { BLAME_MAX };
-    let percent = |ns: i64| ns.saturating_mul(100) / all;
-    model
-        .blame
-        .iter()
-        .filter(|share| share.ns > 0 && (full || percent(share.ns) >= BLAME_LEAST))
-        .take(most)
-        .map(|share| format!("{} {} ({} %)", share.name, took(share.ns), percent(share.ns)))
-        .collect()
+    let shares = if full { model.spent(usize::MAX, 0) } else { model.spent(BLAME_MAX, 1) };
+    shares.into_iter().map(|(share, percent)| format!("{} {} ({percent} %)", share.name, took(share.ns))).collect()
 }
 
 fn legend(g: &Glyphs) -> String {
