@@ -74,9 +74,10 @@ fn verdict(page: &Page, ladder: &Ladder, rung: &Rung, code: Code, target: Option
         owner => words.team(owner),
     };
     let wait = match row.class {
-        Class::Transient => "waiting may mend it",
-        Class::Definite => "waiting does not mend it",
-        Class::Unknown => "whether waiting mends it is not known",
+        Class::Transient => "waiting may mend it".to_owned(),
+        Class::Definite if row.grace_ms > 0 => format!("worth waiting for {}, no longer", Millis(row.grace_ms)),
+        Class::Definite => "waiting does not mend it".to_owned(),
+        Class::Unknown => "whether waiting mends it is not known".to_owned(),
     };
     let mut lines = page.hanging("MEANS", row.meaning, 0, 2);
     lines.push(page.one("MOVE", &format!("{team}; {wait}")));
