@@ -14,6 +14,7 @@ mod ready;
 mod recorder;
 mod setting;
 mod timeline;
+mod upward;
 mod voice;
 
 use crate::args::Run;
@@ -27,7 +28,6 @@ use tminus::driver::Driver;
 use tminus_core::event::Event;
 use tminus_core::plan::Capture;
 use tminus_supervise::Supervisor;
-use tminus_supervise::notify::Upward;
 use tminus_supervise::output::Output;
 
 /// Runs a start; comes back with the exit code of `tminus run`.
@@ -66,27 +66,31 @@ fn countdown(args: &Run, prepared: setting::Prepared) -> Result<ExitCode, Failur
         .enable_time()
         .build()
         .map_err(|error| Failure::new("cannot make a runtime").because(error).exit(3))?;
-    let recorder = Rc::new(RefCell::new(recorder::Recorder::new(prepared.events_file(args)?)));
     let _inside = runtime.enter();
     let output = Output::open(match prepared.plan.capture {
         Capture::Auto => tminus_supervise::output::Capture::Auto,
         Capture::Tee => tminus_supervise::output::Capture::Tee,
         Capture::Inherit => tminus_supervise::output::Capture::Inherit,
     });
-    let upward = Rc::new(std::env::var_os("NOTIFY_SOCKET").and_then(|address| Upward::to(&address).ok()));
     let voice = voice::Voice::new(output.voice(), &prepared.plan);
     for problem in output.problems() {
         voice.warn(&format!("the program's output is not kept: {problem}"));
     }
+    let (above, problem) = upward::Above::at(std::env::var_os("NOTIFY_SOCKET").as_deref());
+    let above = Rc::new(above);
+    if let Some(problem) = problem {
+        voice.warn(&problem);
+    }
+    let recorder = Rc::new(RefCell::new(recorder::Recorder::to(args.events.as_deref(), output.voice())));
     let setting = prepared.setting(args);
     let admin = prepared
         .plan
         .admin
         .as_deref()
         .and_then(|listen| admin::Admin::open(listen, setting.began).map_err(|problem| voice.warn(&problem)).ok());
-    let mut ready = ready::Ready::new(args, &prepared, output.voice(), Rc::clone(&upward), Rc::clone(&recorder));
+    let mut ready = ready::Ready::new(args, &prepared, output.voice(), Rc::clone(&above), Rc::clone(&recorder));
     let began = setting.began;
-    let parts = host::Parts { supervisor, voice, output, upward, recorder: Rc::clone(&recorder), began };
+    let parts = host::Parts { supervisor, voice, output, above, recorder: Rc::clone(&recorder), began };
     let host = host::Supervised::new(args, &prepared, parts);
     let sink = {
         let recorder = Rc::clone(&recorder);

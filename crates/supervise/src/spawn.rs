@@ -54,12 +54,15 @@ pub struct Spec {
     /// The program and its arguments. A name without a slash is looked for in the `PATH` of `env`.
     pub argv: Vec<OsString>,
     /// The complete environment. `NOTIFY_SOCKET` and `LISTEN_*` are here when the child shall have
-    /// them, and only then.
+    /// them, and only then. With `listens`, `LISTEN_PID` becomes the child's own id.
     pub env: Vec<(OsString, OsString)>,
     /// The directory to start in; ours when none.
     pub cwd: Option<PathBuf>,
     /// Whether the child leads a process group of its own, so that all of it can be killed.
     pub own_group: bool,
+    /// Whether sockets that were passed to this process (`LISTEN_FDS`, sd_listen_fds(3)) are the
+    /// child's now.
+    pub listens: bool,
     /// Whether the child becomes the foreground of the terminal, when our standard input is our
     /// controlling terminal and we are its foreground. Needs `own_group` and an inherited stdin.
     pub terminal: bool,
@@ -148,6 +151,7 @@ impl Spec {
             candidates: candidates.clone(),
             argv: c_strings(self.argv.iter().map(OsString::as_os_str))?,
             env: environment(&self.env)?,
+            listen_pid: self.env.iter().position(|(name, _)| self.listens && name == "LISTEN_PID"),
             directory: self.cwd.as_ref().map(|path| c_string(path.as_os_str())).transpose()?,
             own_group: self.own_group,
             foreground: foreground && wants_terminal,

@@ -108,6 +108,8 @@ pub(crate) struct Image {
     pub(crate) argv: Vec<CString>,
     /// `NAME=value`, all of them.
     pub(crate) env: Vec<CString>,
+    /// Which of `env` is `LISTEN_PID` and shall name the child, which only the child can know.
+    pub(crate) listen_pid: Option<usize>,
     /// Working directory.
     pub(crate) directory: Option<CString>,
     /// Whether it leads a process group of its own.
@@ -182,7 +184,7 @@ impl Image {
     }
 
     /// In the child. Returns only when something failed.
-    fn enter(&self, parent: nix::unistd::Pid, argv: &[*const c_char], env: &[*const c_char]) -> Refused {
+    fn enter(&self, parent: nix::unistd::Pid, argv: &[*const c_char], env: &mut [*const c_char]) -> Refused {
         let refused = |stage, errno: c_int, candidate| {
             let error = io::Error::from_raw_os_error(errno);
             Refused { stage, error, candidate }
@@ -195,6 +197,11 @@ impl Image {
             if unsafe { libc::chdir(directory.as_ptr()) } < 0 {
                 return refused(Stage::Directory, nix::errno::Errno::last_raw(), 0);
             }
+        }
+        let mut own = LISTEN_PID;
+        if let Some(slot) = self.listen_pid.and_then(|index| env.get_mut(index)) {
+            // `own` outlives the calls below that read it.
+            *slot = listen_pid(&mut own, nix::unistd::getpid().as_raw()).as_ptr().cast();
         }
         let (mut error, mut about) = (libc::ENOENT, 0);
         for (index, path) in self.candidates.iter().enumerate() {
@@ -261,9 +268,25 @@ impl Image {
 extern "C" fn enter(birth: *mut c_void) -> c_int {
     // SAFETY: the parent's, who is held until we have executed or ended.
     let birth = unsafe { &mut *birth.cast::<Birth<'_>>() };
-    birth.failed = Some(birth.image.enter(birth.parent, &birth.argv, &birth.env));
+    birth.failed = Some(birth.image.enter(birth.parent, &birth.argv, &mut birth.env));
     // SAFETY: ends this process at once; nothing of the parent's is run.
     unsafe { libc::_exit(127) }
+}
+
+/// Room for `LISTEN_PID=`, ten digits, and the zero that ends it.
+const LISTEN_PID: [u8; 22] = *b"LISTEN_PID=\0\0\0\0\0\0\0\0\0\0\0";
+
+/// Writes the number behind the name; without allocating, as everything between fork and exec.
+fn listen_pid(text: &mut [u8; 22], pid: c_int) -> &[u8; 22] {
+    let (mut rest, mut digits, mut count) = (pid.unsigned_abs(), [0; 10], 0);
+    while rest > 0 || count == 0 {
+        digits[count] = b'0' + (rest % 10) as u8;
+        (rest, count) = (rest / 10, count + 1);
+    }
+    for (place, digit) in text[11..].iter_mut().zip(digits[..count].iter().rev()) {
+        *place = *digit;
+    }
+    text
 }
 
 /// What came with one datagram.
@@ -321,4 +344,19 @@ pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Receiv
         }
     }
     Ok(Received { length, truncated: header.msg_flags & libc::MSG_TRUNC != 0, sender })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_childs_own_id_is_written_without_allocating() {
+        for (pid, text) in [(1, "LISTEN_PID=1"), (4_194_304, "LISTEN_PID=4194304"), (i32::MAX, "LISTEN_PID=2147483647")]
+        {
+            let mut room = LISTEN_PID;
+            let written = std::ffi::CStr::from_bytes_until_nul(listen_pid(&mut room, pid)).unwrap();
+            assert_eq!(written.to_str(), Ok(text));
+        }
+    }
 }

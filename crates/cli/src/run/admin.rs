@@ -21,6 +21,8 @@ use tokio::time::Instant;
 const REQUEST_MAX: usize = 8 << 10;
 /// How long a request may take to come, and its answer to go.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Before accepting is tried again: without descriptors it would fail again at once.
+const RECOVERY: Duration = Duration::from_millis(100);
 /// Most requests at a time.
 const AT_ONCE: usize = 16;
 
@@ -180,8 +182,8 @@ impl Snapshot {
         format!("{body}\n")
     }
 
-    /// The Prometheus text format, version 0.0.4.
-    fn metrics(&self) -> String {
+    /// The Prometheus text format, version 0.0.4. Steps are named on loopback alone, as in [`Snapshot::body`].
+    fn metrics(&self, trusted: bool) -> String {
         let mut text = String::new();
         let number = |value: bool| i32::from(value);
         let mut metric = |name: &str, kind: &str, help: &str, rows: &[(String, f64)]| {
@@ -209,6 +211,9 @@ impl Snapshot {
         let phases: Vec<(String, f64)> =
             self.phases.iter().map(|(name, ns)| (label("phase", name), *ns as f64 / 1e9)).collect();
         metric("tminus_phase_seconds", "gauge", "How long a phase took.", &phases);
+        if !trusted {
+            return text;
+        }
         let tries: Vec<(String, f64)> = self.steps.iter().map(|s| (label("step", &s.name), s.tries as f64)).collect();
         metric("tminus_step_tries_total", "counter", "Tries of a step.", &tries);
         metric(
@@ -226,7 +231,10 @@ async fn serve_tcp(listener: TcpListener, snapshot: Arc<Mutex<Snapshot>>, truste
     loop {
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(RECOVERY).await;
+            continue;
+        };
         let snapshot = Arc::clone(&snapshot);
         tokio::spawn(async move {
             serve(stream, &snapshot, trusted).await;
@@ -239,7 +247,10 @@ async fn serve_unix(listener: UnixListener, snapshot: Arc<Mutex<Snapshot>>) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(RECOVERY).await;
+            continue;
+        };
         let snapshot = Arc::clone(&snapshot);
         tokio::spawn(async move {
             serve(stream, &snapshot, true).await;
@@ -281,7 +292,7 @@ fn answer(request: &[u8], snapshot: &Snapshot, trusted: bool) -> String {
         "/ready" => (good(snapshot.status == Status::Ready), json, snapshot.body(trusted)),
         // That it answers at all is what it says: dependencies are none of a liveness probe's business.
         "/live" => (good(true), json, snapshot.body(trusted)),
-        "/metrics" => (good(true), "text/plain; version=0.0.4", snapshot.metrics()),
+        "/metrics" => (good(true), "text/plain; version=0.0.4", snapshot.metrics(trusted)),
         _ => ("404 Not Found", "text/plain", "known: /startup /ready /live /metrics\n".to_owned()),
     };
     let length = body.len();
@@ -340,6 +351,7 @@ mod tests {
         let keys: Vec<&str> = far.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, ["elapsed_s", "phase", "status"]);
         assert!(snapshot.body(true).contains("orders-db"));
+        assert!(!snapshot.metrics(false).contains("orders-db") && snapshot.metrics(true).contains("orders-db"));
     }
 
     #[test]
@@ -354,7 +366,7 @@ mod tests {
     #[test]
     fn names_cannot_break_out_of_labels() {
         let step = EventKind::StepStarted { phase: "p".into(), step: "a\"} 1\nevil 2".into() };
-        let metrics = snapshot(vec![step]).metrics();
+        let metrics = snapshot(vec![step]).metrics(true);
         assert!(metrics.contains("step=\"a\\\"} 1\\nevil 2\"} 0"), "{metrics}");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::host::Supervised;
 use super::recorder::Recorder;
-use super::setting::{Prepared, TERMINATION_LOG};
+use super::setting::Prepared;
 use super::timeline;
 use crate::args::Run;
 use crate::worker::{self, Header};
@@ -16,6 +16,7 @@ use std::time::Duration;
 use tminus_core::event::EventKind;
 use tminus_core::plan::Platform;
 use tminus_core::run::{Exit, Reason};
+use tminus_core::target::Environment;
 use tminus_core::verdict::Verdict;
 use tminus_core::vocabulary::AttemptOutcome;
 use tminus_diagnose::catalogue::Catalogue;
@@ -23,6 +24,10 @@ use tminus_report::Words;
 use tminus_report::start::{self, StartOptions, StartView};
 use tminus_supervise::output::Kept;
 
+/// Where Kubernetes looks for the last words of a container, unless the pod says otherwise.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+/// Names the place where the pod does (`terminationMessagePath`).
+const TERMINATION_LOG_NAMED: &str = "TMINUS_TERMINATION_LOG";
 /// How long our own last lines may wait for whoever reads them.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Most lines of the program's output that are shown without a verdict.
@@ -36,6 +41,7 @@ pub(super) async fn end(
     mut host: Supervised,
     recorder: &Rc<RefCell<Recorder>>,
 ) -> u8 {
+    host.above.stopping();
     host.drain().await;
     if failed(recorder, exit) {
         for kind in host.observe().await {
@@ -78,14 +84,35 @@ async fn explain(args: &Run, prepared: &Prepared, exit: Exit, host: &Supervised,
     } else if !host.voice.has_explained() {
         host.voice.say(&start::block(&view, verdict.as_ref(), &options));
     }
-    leave_behind(args, &view, verdict.as_ref(), &options, host);
+    leave_behind(args, prepared, &view, verdict.as_ref(), &options, host);
 }
 
-fn leave_behind(args: &Run, view: &StartView, verdict: Option<&Verdict>, options: &StartOptions, host: &Supervised) {
-    // It exists where the platform reads it, and nowhere else; whoever cannot write there has no use
-    // for it.
-    if let Ok(mut file) = std::fs::File::options().write(true).truncate(true).open(TERMINATION_LOG) {
-        let _ = std::io::Write::write_all(&mut file, start::termination_message(view, verdict, options).as_bytes());
+/// Where the termination message goes, and whether somebody named that place.
+pub(super) fn termination_log(environment: &Environment) -> (&str, bool) {
+    let named = environment.get(TERMINATION_LOG_NAMED).filter(|path| !path.is_empty());
+    named.map_or((TERMINATION_LOG, false), |path| (path, true))
+}
+
+/// The usual file exists where the platform reads it, and is not made anywhere else.
+fn last_words(path: &str, named: bool, text: &str) -> std::io::Result<()> {
+    match std::fs::File::options().write(true).truncate(true).create(named).open(path) {
+        Ok(mut file) => std::io::Write::write_all(&mut file, text.as_bytes()),
+        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn leave_behind(
+    args: &Run,
+    prepared: &Prepared,
+    view: &StartView,
+    verdict: Option<&Verdict>,
+    options: &StartOptions,
+    host: &Supervised,
+) {
+    let (path, named) = termination_log(&prepared.environment);
+    if let Err(error) = last_words(path, named, &start::termination_message(view, verdict, options)) {
+        host.voice.warn(&format!("the termination message cannot be written to {path}: {error}"));
     }
     if let Some(path) = &args.timeline
         && let Err(problem) = timeline::write(path, view)

@@ -3,6 +3,7 @@
 use super::observe::Observer;
 use super::recorder::Recorder;
 use super::setting::Prepared;
+use super::upward::Above;
 use super::voice::Voice;
 use crate::args::Run;
 use std::cell::RefCell;
@@ -23,7 +24,7 @@ use tminus_core::target::Target;
 use tminus_core::time::Millis;
 use tminus_core::vocabulary::Stage;
 use tminus_diagnose::catalogue::Catalogue;
-use tminus_supervise::notify::{Message, Notify, NotifySocket, Upward};
+use tminus_supervise::notify::{Message, Notify, NotifySocket};
 use tminus_supervise::output::{Attached, FirstLine, Kept, Output, Source, Tap, Watch, Which};
 use tminus_supervise::residence;
 use tminus_supervise::{ChildId, Happening, Signal, SpawnError, Spec, Status, Stdin, Supervisor};
@@ -47,7 +48,7 @@ pub(super) struct Parts {
     pub(super) supervisor: Supervisor,
     pub(super) voice: Voice,
     pub(super) output: Output,
-    pub(super) upward: Rc<Option<Upward>>,
+    pub(super) above: Rc<Above>,
     pub(super) recorder: Rc<RefCell<Recorder>>,
     /// When this process was created.
     pub(super) began: Instant,
@@ -59,8 +60,10 @@ pub(super) struct Supervised {
     argv: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     notify_address: Option<OsString>,
+    /// Whether sockets were passed to us for the program (sd_listen_fds(3)).
+    listens: bool,
     implied: bool,
-    upward: Rc<Option<Upward>>,
+    pub(super) above: Rc<Above>,
     pub(super) output: Output,
     pub(super) voice: Voice,
     child: Option<ChildId>,
@@ -81,9 +84,10 @@ pub(super) struct Supervised {
 
 impl Supervised {
     pub(super) fn new(args: &Run, prepared: &Prepared, parts: Parts) -> Supervised {
-        let Parts { mut supervisor, voice, output, upward, recorder, began } = parts;
+        let Parts { mut supervisor, voice, output, above, recorder, began } = parts;
         let mut environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         environment.retain(|(name, _)| name != "NOTIFY_SOCKET" && name != "WATCHDOG_USEC" && name != "WATCHDOG_PID");
+        let listens = environment.iter().any(|(name, value)| name == "LISTEN_PID" && *value == *own_pid());
         let notify_listened = prepared.plan.listens_to_notify();
         let directories: Vec<PathBuf> = ["/run", "/tmp", "/dev/shm"].map(PathBuf::from).to_vec();
         let socket = NotifySocket::open(&directories);
@@ -101,8 +105,9 @@ impl Supervised {
             argv: args.command.clone(),
             environment,
             notify_address,
+            listens,
             implied: prepared.plan.implied,
-            upward,
+            above,
             output,
             voice,
             child: None,
@@ -127,19 +132,10 @@ impl Supervised {
         spec
     }
 
-    /// Sends upward what systemd or another supervisor wants to know.
-    fn upward(&self, message: &Message) {
-        if let Some(upward) = self.upward.as_ref() {
-            // Whoever does not listen misses it.
-            let _ = upward.send(message);
-        }
-    }
-
     fn notified(&mut self, notify: Notify) {
-        let Message { ready, stopping, status, extend, .. } = notify.message.clone();
+        self.above.pass(&notify.message, self.implied);
+        let Message { ready, stopping, status, extend, .. } = notify.message;
         let ready = ready && !is_of_a_pre_fork_master(status.as_deref());
-        // With a plan, ready is what the plan says: it is told when every phase has passed.
-        self.upward(&Message { ready: notify.message.ready && self.implied, ..notify.message });
         if let Some(extend) = extend {
             let by = Millis(u32::try_from(extend.as_millis()).unwrap_or(u32::MAX));
             self.queue.push_back(HostEvent::ChildExtends(by));
@@ -298,6 +294,7 @@ impl Host for Supervised {
         self.first_lines = lines;
         let mut spec = self.spec(self.argv.clone(), attached);
         spec.terminal = true;
+        spec.listens = self.listens;
         if let Some(address) = &self.notify_address {
             spec.env.push(("NOTIFY_SOCKET".into(), address.clone()));
         }
@@ -311,7 +308,7 @@ impl Host for Supervised {
 
     fn signal(&mut self, signal: u8) {
         let Some(child) = self.child else { return };
-        self.upward(&Message { stopping: true, ..Message::default() });
+        self.above.stopping();
         if let Some(signal) = Signal::new(signal.into()) {
             let _ = self.supervisor.signal(child, signal);
         }
@@ -327,6 +324,7 @@ impl Host for Supervised {
         loop {
             if let Some(event) = self.queue.pop_front() {
                 if let HostEvent::Stop(signal) = event {
+                    self.above.stopping();
                     self.provisional(signal);
                 }
                 return event;
@@ -357,7 +355,7 @@ impl Host for Supervised {
     }
 
     fn announce(&mut self, waiting: Waiting) {
-        self.upward(&Message { status: Some(format!("waiting for {}", waiting.step)), ..Message::default() });
+        self.above.waits_for(&waiting.step);
         let (code, detail) = waiting.last.map_or((None, None), |(code, detail)| (Some(code), Some(detail)));
         let holder = detail.filter(|_| code == Some(Code::LeaseHeld));
         self.voice.announce(waiting.ix, waiting.elapsed, waiting.limit, code, holder.as_deref());
@@ -428,6 +426,10 @@ async fn until(at: Option<Instant>) {
 /// loaded the program: it proves what a bound port proves.
 fn is_of_a_pre_fork_master(status: Option<&str>) -> bool {
     status.is_some_and(|status| status.starts_with("Gunicorn arbiter booted"))
+}
+
+fn own_pid() -> OsString {
+    std::process::id().to_string().into()
 }
 
 /// Signals are 1 to 64.

@@ -3,6 +3,7 @@
 use super::recorder::Recorder;
 use super::setting::Prepared;
 use super::timeline;
+use super::upward::Above;
 use crate::args::Run;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,6 @@ use tminus_core::history::{GoodStart, History};
 use tminus_core::plan::Plan;
 use tminus_core::vocabulary::Stage;
 use tminus_report::start::{StartView, good};
-use tminus_supervise::notify::{Message, Upward};
 use tminus_supervise::output::Voice;
 
 /// What is done once, at ready.
@@ -20,9 +20,10 @@ pub(super) struct Ready {
     plan: Plan,
     history: History,
     history_file: Option<PathBuf>,
+    history_unread: bool,
     timeline: Option<PathBuf>,
     voice: Voice,
-    upward: Rc<Option<Upward>>,
+    above: Rc<Above>,
     recorder: Rc<RefCell<Recorder>>,
     over: bool,
 }
@@ -32,16 +33,17 @@ impl Ready {
         args: &Run,
         prepared: &Prepared,
         voice: Voice,
-        upward: Rc<Option<Upward>>,
+        above: Rc<Above>,
         recorder: Rc<RefCell<Recorder>>,
     ) -> Ready {
         Ready {
             plan: prepared.plan.clone(),
             history: prepared.history.clone(),
             history_file: prepared.history_file.clone(),
+            history_unread: prepared.history_unread,
             timeline: args.timeline.clone(),
             voice,
-            upward,
+            above,
             recorder,
             over: prepared.plan.implied,
         }
@@ -71,11 +73,9 @@ impl Ready {
         drop(view);
         if let (Some(start), Some(path)) = (start, &self.history_file) {
             self.history.push(start);
-            self.written(remember(path, &self.history.write()));
+            self.written(remember(path, &self.history.write(), self.history_unread));
         }
-        if let Some(upward) = self.upward.as_ref() {
-            let _ = upward.send(&Message { ready: true, ..Message::default() });
-        }
+        self.above.ready();
         recorder.forget_the_way();
         tminus_supervise::residence::give_back();
     }
@@ -87,11 +87,16 @@ impl Ready {
     }
 }
 
-/// Replaces the record whole: a reader sees the old one or the new one.
-fn remember(path: &Path, text: &str) -> Result<(), String> {
+/// Replaces the record whole: a reader sees the old one or the new one. What was there and could not
+/// be read stays beside it, once, as `history.json.unread`: it may be worth more to a person.
+fn remember(path: &Path, text: &str, unread: bool) -> Result<(), String> {
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     let directory = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    let written = directory.and_then(|()| std::fs::write(&beside, text)).and_then(|()| std::fs::rename(&beside, path));
+    let kept = || if unread { std::fs::rename(path, path.with_extension("json.unread")) } else { Ok(()) };
+    let written = directory
+        .and_then(|()| std::fs::write(&beside, text))
+        .and_then(|()| kept())
+        .and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&beside);
         format!("the record of good starts cannot be written to {}: {error}", path.display())

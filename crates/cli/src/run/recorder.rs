@@ -1,8 +1,12 @@
 //! The events of this start: kept for the verdict, written where they are asked for.
+//!
+//! A file that takes nothing is a warning, once, and never more: the start goes on without it.
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use tminus_core::event::{Event, EventKind};
+use tminus_supervise::output::Voice;
 
 /// Most events that are kept: of a start that is tried again and again, the first and the newest say
 /// what there is to say.
@@ -14,12 +18,32 @@ const FIRST_MAX: usize = 2_000;
 pub(super) struct Recorder {
     events: Vec<Event>,
     left_out: u64,
-    file: Option<(String, File)>,
+    file: Option<Written>,
+    voice: Voice,
+}
+
+/// Where events are written as they happen.
+struct Written {
+    name: String,
+    file: File,
+    /// Whether the last line may have been written in part.
+    torn: bool,
+    warned: bool,
 }
 
 impl Recorder {
-    pub(super) fn new(file: Option<(String, File)>) -> Recorder {
-        Recorder { events: Vec::new(), left_out: 0, file }
+    /// Writes a copy to `path`, if that is asked for.
+    pub(super) fn to(path: Option<&Path>, voice: Voice) -> Recorder {
+        let mut recorder = Recorder { events: Vec::new(), left_out: 0, file: None, voice };
+        let Some(path) = path else { return recorder };
+        let name = path.display().to_string();
+        match File::options().create(true).append(true).open(path) {
+            Ok(file) => recorder.file = Some(Written { name, file, torn: false, warned: false }),
+            Err(error) => {
+                recorder.voice.say(&format!("tminus: warning: events cannot be written to `{name}`: {error}"));
+            }
+        }
+        recorder
     }
 
     /// The events that were kept, oldest first.
@@ -35,10 +59,12 @@ impl Recorder {
             self.events.drain(FIRST_MAX..FIRST_MAX + KEPT_MAX / 4);
         }
         self.events.push(event.clone());
-        let Some((name, file)) = &mut self.file else { return Ok(()) };
-        let mut line = serde_json::to_vec(event).map_err(|e| e.to_string())?;
-        line.push(b'\n');
-        file.write_all(&line).map_err(|e| format!("{name}: {e}"))
+        let Some(copy) = &mut self.file else { return Ok(()) };
+        copy.write(event).inspect_err(|problem| {
+            if !std::mem::replace(&mut copy.warned, true) {
+                self.voice.say(&format!("tminus: warning: events cannot be written to {problem}"));
+            }
+        })
     }
 
     /// Adds what was found out when everything was over.
@@ -61,5 +87,19 @@ impl Recorder {
             )
         });
         self.events.shrink_to_fit();
+    }
+}
+
+impl Written {
+    fn write(&mut self, event: &Event) -> Result<(), String> {
+        let mut line = serde_json::to_vec(event).map_err(|e| e.to_string())?;
+        line.push(b'\n');
+        if self.torn {
+            // What was written of the last line must not swallow this one.
+            line.insert(0, b'\n');
+        }
+        let written = self.file.write_all(&line);
+        self.torn = written.is_err();
+        written.map_err(|e| format!("`{}`: {e}", self.name))
     }
 }

@@ -23,8 +23,6 @@ use tokio::time::Instant;
 
 /// Largest record of earlier starts that is read, bytes.
 const HISTORY_MAX: u64 = 256 << 10;
-/// Where Kubernetes looks for the last words of a container.
-pub(super) const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Name of the record of earlier starts in the state directory.
 const HISTORY: &str = "history.json";
 
@@ -35,6 +33,8 @@ pub(super) struct Prepared {
     pub(super) discovered: Vec<Discovered>,
     pub(super) history: History,
     pub(super) history_file: Option<PathBuf>,
+    /// Whether the file holds something that could not be read, and is to be kept.
+    pub(super) history_unread: bool,
     pub(super) revision: Option<String>,
     pub(super) redactor: Redactor,
     plan_name: Option<String>,
@@ -57,7 +57,7 @@ pub(super) fn prepare(args: &Run, file: Option<&PlanFile>, environment: &Environ
         return Err(Failure::new("the plan starts no program").hint("add a step with `spawn = true`"));
     }
     let history_file = plan.state_dir.as_ref().map(|dir| PathBuf::from(dir).join(HISTORY));
-    let history = read_history(&plan, history_file.as_deref());
+    let (history, history_unread) = read_history(&plan, history_file.as_deref());
     for phase in &mut plan.phases {
         phase.p95 = history.p95(&phase.name);
     }
@@ -69,6 +69,7 @@ pub(super) fn prepare(args: &Run, file: Option<&PlanFile>, environment: &Environ
         discovered,
         history,
         history_file,
+        history_unread,
         revision,
         plan_name: file.map(|file| file.name.clone()),
     })
@@ -124,32 +125,29 @@ fn redactor(plan: &Plan, environment: &Environment) -> Redactor {
     Redactor::new(values.chain(targets).collect::<Vec<_>>())
 }
 
-/// A record that cannot be read is as good as none: it must never stop a start.
-fn read_history(plan: &Plan, path: Option<&std::path::Path>) -> History {
+/// A record that cannot be read is as good as none: it must never stop a start. Says whether
+/// something is there that was not understood.
+fn read_history(plan: &Plan, path: Option<&std::path::Path>) -> (History, bool) {
     let nothing = || History::new(&plan.service, plan.environment.clone());
-    let Some(file) = path.and_then(|path| File::open(path).ok()) else { return nothing() };
+    let Some(path) = path else { return (nothing(), false) };
     let mut bytes = Vec::new();
-    if file.take(HISTORY_MAX).read_to_end(&mut bytes).is_err() {
-        return nothing();
+    let read = File::open(path).and_then(|file| file.take(HISTORY_MAX).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let is_there = error.kind() != std::io::ErrorKind::NotFound;
+        if is_there {
+            warn(format!("the record of earlier starts, {}, cannot be read: {error}", path.display()));
+        }
+        return (nothing(), is_there);
     }
     let read = History::read(&bytes, &plan.service, plan.environment.as_deref());
+    let unread = read.problem.is_some();
     if let Some(problem) = read.problem {
-        warn(problem);
+        warn(format!("{}: {problem}", path.display()));
     }
-    read.history
+    (read.history, unread)
 }
 
 impl Prepared {
-    /// The file that events are written to, if one was asked for.
-    pub(super) fn events_file(&self, args: &Run) -> Result<Option<(String, File)>, Failure> {
-        let Some(path) = &args.events else { return Ok(None) };
-        let name = path.display().to_string();
-        let file = File::options().create(true).append(true).open(path).map_err(|error| {
-            Failure::new(format!("cannot write events to `{name}`")).because(error).hint("name a writable file")
-        })?;
-        Ok(Some((name, file)))
-    }
-
     /// What the driver works with.
     pub(super) fn setting(&self, args: &Run) -> Setting {
         let random = random();
@@ -220,7 +218,9 @@ pub(super) fn explain(args: &Run, prepared: &Prepared) -> String {
     writes.extend(args.events.iter().map(|path| file(path.display().to_string(), "events, as they happen")));
     writes.extend(args.timeline.iter().map(|path| file(path.display().to_string(), "timeline, when it is over")));
     writes.extend(prepared.history_file.iter().map(|path| file(path.display().to_string(), "record of good starts")));
-    writes.push(file(TERMINATION_LOG.to_owned(), "if it is there, when the start fails"));
+    let (last_words, named) = super::ending::termination_log(&prepared.environment);
+    let when = if named { "when the start fails" } else { "if it is there, when the start fails" };
+    writes.push(file(last_words.to_owned(), when));
     let reads = prepared.plan_name.iter().map(|name| file(name.clone(), "the plan")).collect();
     let facts = ExplainFacts { command, reads, writes, variables: variables(prepared), ..ExplainFacts::default() };
     explained(&prepared.plan, &facts, &Style::default())

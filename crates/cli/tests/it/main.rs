@@ -5,18 +5,27 @@
 
 #![allow(missing_docs, reason = "a test binary has no readers of its interface")]
 
+mod admin;
 mod arguments;
 mod bars;
 mod corpus;
 mod deciding;
+mod earlier;
 mod extra_catalogue;
 mod fastapi;
 mod hostile;
 mod incident;
 mod inputs;
 mod invariance;
+mod left_behind;
+#[path = "../../../supervise/tests/it/matrix.rs"]
+mod matrix;
+mod observing;
 mod pages;
 mod perturbed;
+#[path = "../../../supervise/tests/it/process.rs"]
+#[allow(dead_code, reason = "shared with the tests of supervise, which use all of it")]
+mod process;
 mod records;
 mod room;
 mod run;
@@ -24,7 +33,11 @@ mod schemas;
 mod secrets;
 mod side_files;
 mod start;
+mod stopping;
+mod supervised;
+mod upward;
 mod waiting;
+mod worker;
 
 /// A file in this directory that no `mod` names would silently not be run.
 #[test]

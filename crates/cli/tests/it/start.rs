@@ -11,6 +11,8 @@ pub struct Start {
     pub room: Room,
     environment: BTreeMap<String, String>,
     flags: Vec<String>,
+    events: String,
+    before: Vec<String>,
 }
 
 /// What a start left behind.
@@ -34,7 +36,13 @@ impl Start {
     /// A start without a plan.
     pub fn new() -> Start {
         let path = std::env::var("PATH").expect("a PATH");
-        Start { room: Room::new(), environment: BTreeMap::from([("PATH".into(), path)]), flags: Vec::new() }
+        Start {
+            room: Room::new(),
+            environment: BTreeMap::from([("PATH".into(), path)]),
+            flags: Vec::new(),
+            events: "events.ndjson".into(),
+            before: Vec::new(),
+        }
     }
 
     /// A start with a plan; `body` follows the service's table.
@@ -54,10 +62,26 @@ impl Start {
         self
     }
 
+    /// Where events are written to.
+    pub fn events_at(mut self, path: &str) -> Start {
+        self.events = path.into();
+        self
+    }
+
+    /// Puts a command in front, which executes what follows it.
+    pub fn behind(mut self, words: &[&str]) -> Start {
+        self.before = words.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
     fn command(&self, program: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tminus-run"));
+        let slim = env!("CARGO_BIN_EXE_tminus-run");
+        let mut command = Command::new(self.before.first().map_or(slim, String::as_str));
+        if let [_, rest @ ..] = self.before.as_slice() {
+            command.args(rest).arg(slim);
+        }
         command.env_clear().envs(&self.environment).current_dir(self.room.path());
-        command.args(["run", "--seed", "7", "--events", "events.ndjson"]).args(&self.flags).arg("--").args(program);
+        command.args(["run", "--seed", "7", "--events", &self.events]).args(&self.flags).arg("--").args(program);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -77,11 +101,11 @@ impl Start {
     pub fn begin(&self, program: &[&str]) -> Running {
         let mut child = self.command(program).spawn().expect("the binary runs");
         let err = BufReader::new(child.stderr.take().expect("it is piped"));
-        Running { child, err, said: String::new(), events: self.room.path().join("events.ndjson") }
+        Running { child, err, said: String::new(), events: self.room.path().join(&self.events) }
     }
 
     fn events(&self) -> Vec<Event> {
-        read_events(&self.room.path().join("events.ndjson"))
+        read_events(&self.room.path().join(&self.events))
     }
 }
 

@@ -63,6 +63,12 @@ pub fn others() -> Vec<Supervisor> {
         .collect()
 }
 
+/// The names of the rows, in their order.
+#[allow(dead_code, reason = "only for those who draw a table")]
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|(name, _)| *name)
+}
+
 /// Every row with its result.
 pub fn results(supervisor: &Supervisor, world: World) -> BTreeMap<&'static str, Result<(), String>> {
     let Some(wrapper) = world.wrapper() else { return BTreeMap::new() };
