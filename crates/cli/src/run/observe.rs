@@ -106,6 +106,13 @@ impl Observer {
     }
 }
 
+/// What would be asked, and when: for people.
+pub(super) fn asks(prepared: &Prepared, waited: bool) -> Vec<(String, String)> {
+    let how = "as far as its greeting, without credentials, if the program fails or is not ready after 10 s";
+    let targets = Observer::new(prepared, waited).map(|observer| observer.targets).unwrap_or_default();
+    targets.into_iter().map(|(_, target)| (target.display(), how.to_owned())).collect()
+}
+
 /// The same place, asked by nobody in particular.
 fn without_credentials(target: Target) -> Target {
     match target {

@@ -6,7 +6,7 @@ use crate::plan_file::PlanFile;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tminus::driver::Setting;
 use tminus_core::Timestamp;
 use tminus_core::event::{AttemptId, Origin};
@@ -127,7 +127,7 @@ fn redactor(plan: &Plan, environment: &Environment) -> Redactor {
 
 /// A record that cannot be read is as good as none: it must never stop a start. Says whether
 /// something is there that was not understood.
-fn read_history(plan: &Plan, path: Option<&std::path::Path>) -> (History, bool) {
+fn read_history(plan: &Plan, path: Option<&Path>) -> (History, bool) {
     let nothing = || History::new(&plan.service, plan.environment.clone());
     let Some(path) = path else { return (nothing(), false) };
     let mut bytes = Vec::new();
@@ -222,8 +222,22 @@ pub(super) fn explain(args: &Run, prepared: &Prepared) -> String {
     let when = if named { "when the start fails" } else { "if it is there, when the start fails" };
     writes.push(file(last_words.to_owned(), when));
     let reads = prepared.plan_name.iter().map(|name| file(name.clone(), "the plan")).collect();
-    let facts = ExplainFacts { command, reads, writes, variables: variables(prepared), ..ExplainFacts::default() };
+    let facts = ExplainFacts {
+        command,
+        reads,
+        writes,
+        variables: variables(prepared),
+        asks: super::observe::asks(prepared, args.wait),
+        listens: listens(&prepared.plan),
+        ..ExplainFacts::default()
+    };
     explained(&prepared.plan, &facts, &Style::default())
+}
+
+/// What is listened on.
+fn listens(plan: &Plan) -> Vec<(String, String)> {
+    let admin = plan.admin.iter().map(|place| (place.clone(), "the admin endpoints, read only".to_owned()));
+    admin.collect()
 }
 
 /// Names of the variables that are looked at, and why.

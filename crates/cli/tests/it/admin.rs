@@ -81,9 +81,17 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
+/// Not begun; `ROOM` stands for its directory.
+fn start(listen: &str) -> Start {
+    let start = Start::new();
+    let listen = listen.replace("ROOM", start.room.path().to_str().expect("a plain path"));
+    start.room.put("tminus.toml", format!("version = 1\n[service]\nname = \"orders\"\n{}", plan(&listen)));
+    start
+}
+
 /// Begins a start that waits at its gate.
 fn begin(listen: &str) -> (Start, Running) {
-    let start = Start::with_plan(&plan(listen));
+    let start = start(listen);
     for name in ["gate", "leave"] {
         fifo(&start.room.path().join(name));
     }
@@ -119,7 +127,7 @@ fn follows_every_stage(start: &Start, mut running: Running, place: &Place) {
 
 #[test]
 fn the_endpoints_follow_a_start_on_a_unix_socket() {
-    let (start, running) = begin("unix:admin.sock");
+    let (start, running) = begin("unix:ROOM/admin.sock");
     let place = Place::Unix(start.room.path().join("admin.sock"));
     follows_every_stage(&start, running, &place);
 }
@@ -150,7 +158,7 @@ fn beyond_loopback_bodies_hold_phase_status_and_elapsed_alone() {
 
 #[test]
 fn nothing_is_written_and_nothing_else_is_known() {
-    let (start, running) = begin("unix:admin.sock");
+    let (start, running) = begin("unix:ROOM/admin.sock");
     let place = Place::Unix(start.room.path().join("admin.sock"));
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
         for path in ["/startup", "/ready", "/live", "/metrics", "/stop"] {
@@ -170,7 +178,7 @@ fn nothing_is_written_and_nothing_else_is_known() {
 /// Whoever connects and says nothing, or says it slowly, keeps nobody waiting.
 #[test]
 fn a_slow_client_holds_nothing_up() {
-    let (start, mut running) = begin("unix:admin.sock");
+    let (start, mut running) = begin("unix:ROOM/admin.sock");
     let path = start.room.path().join("admin.sock");
     let mut slow: Vec<UnixStream> = (0..8).map(|_| UnixStream::connect(&path).expect("it listens")).collect();
     for stream in &mut slow {
@@ -194,7 +202,7 @@ fn a_slow_client_holds_nothing_up() {
 
 #[test]
 fn a_request_without_end_is_not_read_to_its_end() {
-    let (start, running) = begin("unix:admin.sock");
+    let (start, running) = begin("unix:ROOM/admin.sock");
     let mut stream = UnixStream::connect(start.room.path().join("admin.sock")).expect("it listens");
     // Nobody takes all of it: the writing fails, or the answer comes before.
     let piece = [b'a'; 4096];
@@ -208,7 +216,7 @@ fn a_request_without_end_is_not_read_to_its_end() {
 fn a_place_that_is_taken_is_a_warning() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
-    for listen in [address.as_str(), "unix:no/such/directory/admin.sock"] {
+    for listen in [address.as_str(), "unix:/no/such/directory/admin.sock"] {
         let plan = format!(
             "[admin]\nlisten = \"{listen}\"\n\
              [[phase]]\nname = \"services\"\n[[phase.step]]\nname = \"child\"\nspawn = true\n"
@@ -222,7 +230,7 @@ fn a_place_that_is_taken_is_a_warning() {
 /// The socket of a tminus that was killed is in nobody's way; a file that is none is left alone.
 #[test]
 fn a_stale_socket_is_replaced_and_a_file_is_not() {
-    let start = Start::with_plan(&plan("unix:admin.sock"));
+    let start = start("unix:ROOM/admin.sock");
     drop(std::os::unix::net::UnixListener::bind(start.room.path().join("admin.sock")).expect("a socket"));
     start.room.put("gate", "");
     let ended = start.run(&["true"]);
@@ -231,7 +239,7 @@ fn a_stale_socket_is_replaced_and_a_file_is_not() {
     start.room.put("admin.sock", "precious");
     let ended = start.run(&["true"]);
     assert_eq!(ended.code, 0);
-    ended.says(&["warning: the admin endpoints cannot listen at unix:admin.sock"]);
+    ended.says(&["warning: the admin endpoints cannot listen at unix:/"]);
     assert_eq!(std::fs::read(start.room.path().join("admin.sock")).expect("it is there"), b"precious");
 }
 
@@ -264,7 +272,7 @@ fn nothing_listens_unless_the_plan_says_so() {
     open(&start, "gate");
     running.signal("TERM");
     drop(running);
-    let (start, running) = begin("unix:admin.sock");
+    let (start, running) = begin("unix:ROOM/admin.sock");
     assert_eq!(listening(running.pid()), 1, "the look itself works");
     open(&start, "gate");
     running.signal("TERM");

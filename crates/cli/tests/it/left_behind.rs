@@ -26,7 +26,7 @@ fn the_termination_message_is_the_block_and_replaces_what_was_there() {
 
 #[test]
 fn a_termination_message_is_bounded_in_bytes_and_cut_between_characters() {
-    let start = Start::with_plan(CHILD).env("TMINUS_TERMINATION_LOG", "last-words");
+    let start = Start::new().env("TMINUS_TERMINATION_LOG", "last-words");
     let line = "起動に失敗しました".repeat(40);
     let program = format!("i=0; while [ $i -lt 60 ]; do echo '{line}' >&2; i=$((i+1)); done; exit 9");
     let ended = start.run(&["sh", "-c", &program]);

@@ -165,13 +165,19 @@ fn explain_prints_what_would_be_done_and_connects_to_nothing() {
     let database = Listener::start(b"N");
     let url = format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/orders", database.port);
     for flags in [&["--explain"][..], &["--explain", "--wait"]] {
-        let mut start = Start::new().env("DATABASE_URL", &url).env("TMINUS_ADMIN", "unix:admin.sock");
+        let mut start = Start::new().env("DATABASE_URL", &url).env("TMINUS_ADMIN", "unix:/run/tminus-test.sock");
         for flag in flags.iter().copied().chain(["--timeline", "timeline.svg"]) {
             start = start.flag(flag);
         }
         let ended = start.run(&["sh", "-c", "touch started"]);
         assert_eq!((ended.code, ended.err.as_str()), (0, ""));
-        for word in [&format!("127.0.0.1:{}", database.port), "DATABASE_URL", "events.ndjson", "timeline.svg"] {
+        for word in [
+            &format!("127.0.0.1:{}", database.port),
+            "DATABASE_URL",
+            "events.ndjson",
+            "timeline.svg",
+            "tminus-test.sock",
+        ] {
             assert!(ended.out.contains(word), "`{word}` is missing from:\n{}", ended.out);
         }
         let left = std::fs::read_dir(start.room.path()).expect("a directory").count();

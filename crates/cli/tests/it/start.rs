@@ -110,7 +110,9 @@ impl Start {
 }
 
 fn read_events(path: &std::path::Path) -> Vec<Event> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    // A device that was named for them has no end.
+    let is_file = std::fs::metadata(path).is_ok_and(|data| data.is_file());
+    let text = if is_file { std::fs::read_to_string(path).unwrap_or_default() } else { String::new() };
     // The last line may be half written while the start runs.
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -21,7 +21,7 @@ fn was_cut_off(ended: &Ended) {
 }
 
 fn blocks(ended: &Ended) -> usize {
-    ended.err.lines().filter(|line| line.starts_with("tminus: STOPPED") || line.starts_with("tminus: NOT ")).count()
+    ended.err.lines().filter(|line| line.starts_with("tminus: told to stop by SIGTERM after ")).count()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn term_after_ten_seconds_of_waiting_for_a_dependency_says_what_is_known() {
     let ended = running.end();
     assert_eq!((ended.code, ended.spawned()), (143, false), "{}", ended.err);
     was_cut_off(&ended);
-    ended.says(&["TERM", "LADDER", "refused", "orders-db", "127.0.0.1:1"]);
+    ended.says(&["SIGTERM", "so far: database: refused", "LADDER", "orders-db", "127.0.0.1:1"]);
     assert_eq!(blocks(&ended), 1, "it is said once:\n{}", ended.err);
 }
 
@@ -46,7 +46,7 @@ fn term_after_ten_seconds_without_readiness_says_what_is_known_and_the_program_l
     let ended = running.end();
     assert_eq!(ended.code, 0, "the program's own answer: {}", ended.err);
     was_cut_off(&ended);
-    ended.says(&["TERM", "ready"]);
+    ended.says(&["SIGTERM", "so far: finalize: refused", "LADDER", "MOVE"]);
     assert_eq!(blocks(&ended), 1, "it is said once:\n{}", ended.err);
 }
 
@@ -54,12 +54,12 @@ fn term_after_ten_seconds_without_readiness_says_what_is_known_and_the_program_l
 fn term_before_ten_seconds_of_waiting_for_a_dependency_says_what_was_waited_for() {
     let start = Start::with_plan(&probing("tcp://127.0.0.1:1", "60s"));
     let mut running = start.begin(&["true"]);
-    running.until_event(|kind| matches!(kind, EventKind::TryFinished { .. }));
+    running.until_event(|kind| matches!(kind, EventKind::LayerStarted { .. }));
     running.signal("TERM");
     let ended = running.end();
     assert_eq!(ended.code, 143, "{}", ended.err);
     was_cut_off(&ended);
-    ended.says(&["orders-db"]);
+    ended.says(&["not ready; so far: database", "EXIT   143"]);
     assert!(!ended.err.contains("waiting for"), "nothing was announced yet:\n{}", ended.err);
     assert_eq!(blocks(&ended), 1, "it is said once:\n{}", ended.err);
 }

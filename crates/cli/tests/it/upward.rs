@@ -178,7 +178,7 @@ fn with_a_socket(wrapper: &str) -> Command {
     let pass = "import os, socket, sys\n\
                 s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()\n\
                 fd = s.detach()\n\
-                os.dup2(fd, 3, inheritable=True)\n\
+                os.dup2(fd, 3); os.set_inheritable(3, True)\n\
                 os.environ.update(LISTEN_FDS='1', LISTEN_FDNAMES='web', LISTEN_PID=eval(sys.argv[1]))\n\
                 os.execv(sys.argv[2], sys.argv[2:])\n";
     let mut command = Command::new("python3");

@@ -7,8 +7,9 @@ use rustix::process::Signal;
 use std::path::Path;
 use std::process::Command;
 
-/// Fails in a way that only the catalogue can explain, after printing more than is kept.
-const PROGRAM: &str = "i=0; while [ $i -lt 4000 ]; do \
+/// Fails in a way that only the catalogue can explain, after printing as much as a pipe holds that
+/// nobody reads meanwhile.
+const PROGRAM: &str = "i=0; while [ $i -lt 300 ]; do \
                        echo 'INFO orders: warming up the cache of customers, please wait for a moment, row 1'; \
                        i=$((i+1)); done; \
                        echo 'Traceback (most recent call last):' >&2; \

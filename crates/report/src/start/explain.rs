@@ -36,6 +36,8 @@ pub struct ExplainFacts {
     pub writes: Vec<FileUse>,
     /// Variables that would be read, by name, and what for.
     pub variables: Vec<(String, String)>,
+    /// Dependencies that would be asked only when the program is in trouble, and how.
+    pub asks: Vec<(String, String)>,
     /// Ports and sockets that would be listened on, and what for.
     pub listens: Vec<(String, String)>,
     /// Addresses that would be posted to, and what.
@@ -180,7 +182,8 @@ fn besides(page: &Page, plan: &Plan, facts: &ExplainFacts, clean: &Redactor) -> 
         .kill_after
         .map_or("never KILL".to_owned(), |after| format!("KILL to its group after {}", figures::limit(after)));
     let stop = format!("{} to the program; {stop}", tminus_core::run::signal_name(plan.stop.signal));
-    let lists: [(&str, Vec<String>, &str); 6] = [
+    let lists: [(&str, Vec<String>, &str); 7] = [
+        ("ASKS", pairs(&facts.asks), ""),
         ("READS", uses(&facts.reads), "no file"),
         ("WRITES", uses(&facts.writes), "no file"),
         ("ENV", pairs(&facts.variables), "no variable"),
@@ -189,7 +192,7 @@ fn besides(page: &Page, plan: &Plan, facts: &ExplainFacts, clean: &Redactor) -> 
         ("STOPS", vec![stop], ""),
     ];
     let mut lines = Vec::new();
-    for (label, items, none) in lists {
+    for (label, items, none) in lists.into_iter().filter(|(_, items, none)| !(items.is_empty() && none.is_empty())) {
         let items = if items.is_empty() { vec![none.to_owned()] } else { items };
         lines.extend(page.items(label, &items, usize::MAX, usize::MAX));
     }

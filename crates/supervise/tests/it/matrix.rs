@@ -280,13 +280,20 @@ fn real_time_signals(setting: &Setting<'_>) -> Result<(), String> {
 }
 
 fn only_the_child(setting: &Setting<'_>) -> Result<(), String> {
-    // The worker is in the child's group and prints what it gets. The child prints after it.
-    let script = "exec 3<&0; trap 'echo child; exit 0' TERM; \
-                  sh -c \"trap 'echo worker' TERM; echo ready; read line\" <&3 & wait $!";
-    let mut running = setting.start(script);
+    // The worker is in the child's group and prints what it gets. Traps run in the order of their
+    // numbers: TERM, if it came, before WINCH, which is sent when the child has had its TERM.
+    let worker = format!("trap \"echo worker\" TERM; trap \"echo asked\" WINCH; echo ready; {READ_ON}");
+    let script = format!("exec 3<&0; trap 'echo child' TERM; sh -c '{worker}' <&3 & wait $!; wait $!; exit 6");
+    let mut running = setting.start(&script);
     running.expect("ready")?;
+    let child = setting.child(&running)?;
+    let (worker, _) = children(child).first().copied().ok_or("no worker")?;
     signal(setting.pid(&running)?, Signal::TERM);
-    running.expect("child")
+    running.expect("child")?;
+    signal(worker, Signal::WINCH);
+    running.expect("asked")?;
+    running.write("end\n");
+    same(running.code()?, 6, "code")
 }
 
 fn continued(setting: &Setting<'_>) -> Result<(), String> {
