@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use tminus_core::event::EventKind;
+use tminus_rehearse::lab::Port;
 
 /// A plan whose first phase waits for somebody to write into `gate`, and whose program leaves when
 /// somebody writes into `leave` after TERM.
@@ -75,12 +76,6 @@ fn fifo(path: &Path) {
     assert!(status.expect("mkfifo runs").success());
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
-}
-
 /// Not begun; `ROOM` stands for its directory.
 fn start(listen: &str) -> Start {
     let start = Start::new();
@@ -134,7 +129,8 @@ fn the_endpoints_follow_a_start_on_a_unix_socket() {
 
 #[test]
 fn the_endpoints_follow_a_start_on_loopback() {
-    let address: SocketAddr = format!("127.0.0.1:{}", free_port()).parse().expect("an address");
+    let port = Port::reserve().expect("a port");
+    let address = port.address();
     let (start, running) = begin(&address.to_string());
     let place = Place::Tcp(address);
     assert!(place.get("/ready").body.contains("secret-step"), "on loopback steps are named");
@@ -144,9 +140,9 @@ fn the_endpoints_follow_a_start_on_loopback() {
 
 #[test]
 fn beyond_loopback_bodies_hold_phase_status_and_elapsed_alone() {
-    let port = free_port();
-    let (start, running) = begin(&format!("0.0.0.0:{port}"));
-    let place = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], port)));
+    let port = Port::reserve().expect("a port");
+    let (start, running) = begin(&format!("0.0.0.0:{}", port.number()));
+    let place = Place::Tcp(port.address());
     for path in ["/startup", "/ready", "/live"] {
         let body: serde_json::Value = serde_json::from_str(&place.get(path).body).expect("JSON");
         let keys: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();

@@ -114,7 +114,7 @@ fn the_table_of_supervisors_is_as_seen_and_ours_is_right_where_any_is() {
     let ours = supervisor("tminus run", &[binary(), "run", "--"]);
     let mut seen: Vec<(String, [Results; 2])> = vec![("tminus run".to_owned(), both(|world| holds(&ours, world)))];
     // They are only looked at: what does not come soon does not come.
-    process::wait_at_most(Duration::from_secs(3));
+    process::wait_at_most(Duration::from_secs(5));
     for other in others() {
         let results = both(|world| matrix::results(&other, world));
         for (mine, theirs) in seen[0].1.iter().zip(&results) {

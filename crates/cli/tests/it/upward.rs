@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tminus_core::event::{EventKind, Passage};
+use tminus_rehearse::lab::Port;
 
 /// What a supervisor hears, on a socket of the test's own.
 struct Supervisor {
@@ -144,9 +145,8 @@ fn a_start_that_is_told_to_stop_while_it_waits_says_so_upward() {
 
 #[test]
 fn what_is_waited_for_goes_up_as_status_and_is_taken_back_at_ready() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("its address");
-    drop(listener);
+    let port = Port::reserve().expect("a port");
+    let address = port.address();
     let (mut above, start) = Supervisor::listen(Start::with_plan(&probing(&format!("tcp://{address}"), "60s")));
     let running = start.begin(&["sh", "-c", "exec sleep 600"]);
     // The announcement comes after ten seconds.
