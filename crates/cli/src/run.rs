@@ -9,6 +9,7 @@
 mod admin;
 mod ending;
 mod host;
+mod lives;
 mod observe;
 mod ready;
 mod recorder;
@@ -89,6 +90,7 @@ fn countdown(args: &Run, prepared: setting::Prepared) -> Result<ExitCode, Failur
         .as_deref()
         .and_then(|listen| admin::Admin::open(listen, setting.began).map_err(|problem| voice.warn(&problem)).ok());
     let mut ready = ready::Ready::new(args, &prepared, output.voice(), Rc::clone(&above), Rc::clone(&recorder));
+    let mut lives = lives::Lives::new(&prepared.plan.service, output.voice(), Rc::clone(&above));
     let began = setting.began;
     let parts = host::Parts { supervisor, voice, output, above, recorder: Rc::clone(&recorder), began };
     let host = host::Supervised::new(args, &prepared, parts);
@@ -100,6 +102,7 @@ fn countdown(args: &Run, prepared: setting::Prepared) -> Result<ExitCode, Failur
                 admin.saw(event);
             }
             ready.saw(event);
+            lives.saw(event);
             taken
         }
     };

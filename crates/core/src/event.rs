@@ -328,6 +328,18 @@ pub enum EventKind {
         /// The line that shows it; imported only.
         at: Option<LogRef>,
     },
+    /// The child that ended after ready is started again in place, or not any more.
+    #[serde(rename = "child.restart")]
+    ChildRestart {
+        /// How many restarts in a row that makes.
+        number: u32,
+        /// How many there may be.
+        limit: u32,
+        /// How long the child had lived, ns.
+        lived_ns: Option<u64>,
+        /// After what rest, ns; none: the limit is reached, and that was the end.
+        rest_ns: Option<u64>,
+    },
     /// A process that nobody waited for was reaped.
     #[serde(rename = "orphan.reaped")]
     OrphanReaped {

@@ -11,8 +11,9 @@
 //!
 //! Where to start reading: [`Input`] and [`Command`], then `machine.rs` (phases), `steps.rs`,
 //! `lane.rs` (one way to one dependency), `lease.rs`, `clock.rs` (deadlines), `child.rs` and
-//! `leaving.rs` (stopping). `narrate.rs` turns the machine's [`Fact`]s into events.
+//! `again.rs` (its restarts), `leaving.rs` (stopping). `narrate.rs` turns the machine's [`Fact`]s into events.
 
+mod again;
 mod child;
 mod clock;
 mod lane;
@@ -25,6 +26,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+pub use again::{QUIET, RESTARTS};
 pub use machine::{Machine, State};
 pub use narrate::{EVERY_PHASE_PASSED, Narrator, Subject, When, signal_name};
 
@@ -130,7 +132,8 @@ pub enum Command {
     Spawn,
     /// Send the child a signal.
     Signal(u8),
-    /// Kill the child's whole process group.
+    /// Kill the child's whole process group; also before it is started again, where what its last life
+    /// left behind goes.
     Kill,
     /// Run the finalizer of a step for at most this long. Answered by [`Input::Finalized`].
     Finalize(StepIx, Millis),
@@ -173,6 +176,9 @@ pub enum Fact {
     ChildStopping(u8),
     /// The child ended.
     ChildExited(Ended),
+    /// The child that ended after ready is started again: the how manieth time in a row, and after what
+    /// rest. None: not any more, that was the last time.
+    ChildRestart(u8, Option<Millis>),
     /// The attempt ended.
     AttemptFinished(AttemptOutcome),
 }

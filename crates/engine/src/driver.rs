@@ -66,11 +66,11 @@ pub trait Host {
     fn run(&mut self, plan: &Plan, job: Job, limit: Option<Duration>);
     /// Ends a job and whatever it started; nothing more is reported of it.
     fn cancel(&mut self, job: Job);
-    /// Starts the child; its pid, or why not.
+    /// Starts the child, for the first time or again; its pid, or why not.
     fn spawn(&mut self, plan: &Plan) -> Result<u32, Failure>;
     /// Sends the child a signal.
     fn signal(&mut self, signal: u8);
-    /// Kills the child's whole process group.
+    /// Kills the child's whole process group, also what is left of it when the child has ended.
     fn kill(&mut self);
     /// The next thing that happened. Must be safe to drop and call again.
     fn next(&mut self) -> impl Future<Output = HostEvent>;
@@ -202,7 +202,7 @@ impl<'p, H: Host, S: Sink> Driver<'p, H, S> {
                 biased;
                 happened = self.host.next() => self.of_host(happened),
                 (key, came) = self.pending.next() => self.of_pending(key, came),
-                () = sleep(self.wake), if self.wake.is_some() => { self.wake = None; Some(Input::Wake) }
+                () = sleep(self.wake), if self.wake.is_some() => Some(Input::Wake),
             };
             if let Some(input) = input {
                 self.feed(input);
@@ -232,6 +232,9 @@ impl<'p, H: Host, S: Sink> Driver<'p, H, S> {
             self.still += elapsed.saturating_sub(self.last_fed);
         }
         self.last_fed = elapsed;
+        if input == Input::Wake {
+            self.wake = None;
+        }
         let now = Tick(u32::try_from(elapsed.saturating_sub(self.still).as_millis()).unwrap_or(u32::MAX - 1));
         let mut commands = std::mem::take(&mut self.commands);
         self.machine.step(self.plan, now, input, &mut commands);

@@ -1,4 +1,5 @@
-//! What people read about a live start: the block of a failed one, the line of a good one.
+//! What people read about a live start: the block of a failed one, the line of a good one, the lines of
+//! a restart in place.
 //!
 //! What it is for: whoever is woken up by a start that failed reads here what happened, whose move
 //! it is, what to look at and to do, and what it is not, in the first six lines; the measurements
@@ -21,7 +22,7 @@ pub(crate) use advice::{Advice, plain};
 pub(crate) use case::{clamp, shouted, spaced};
 pub use cloud::{REPORTED_ERROR, cloud_logging};
 pub use explain::{ExplainFacts, FileUse, explain};
-pub use lines::{announcement, good};
+pub use lines::{announcement, good, ready_again, restart};
 pub use view::StartView;
 
 use crate::terminal::page::{Line, Page, Paint, Section};

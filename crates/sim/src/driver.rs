@@ -148,8 +148,8 @@ enum Key {
     Finalizer,
     Spawn,
     Wake,
-    /// Everything that the child does; ends with it.
-    Child,
+    /// Everything that the child does in this life, counted from 1; ends with it.
+    Child(u32),
     /// What nothing cancels.
     Always,
 }
@@ -187,6 +187,8 @@ struct Driver<'a> {
     sequence: u64,
     /// The entry that is valid for a key; what is not here was cancelled.
     live: BTreeMap<Key, u64>,
+    /// The life that the child is in or was in last, counted from 1.
+    life: u32,
     child_lives: bool,
     child_stops: bool,
 }
@@ -199,6 +201,7 @@ impl<'a> Driver<'a> {
             heap: BinaryHeap::new(),
             sequence: 0,
             live: BTreeMap::new(),
+            life: 0,
             child_lives: false,
             child_stops: false,
         };
@@ -212,7 +215,7 @@ impl<'a> Driver<'a> {
     fn put(&mut self, at: Tick, key: Key, input: Input) {
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence: self.sequence, key, input }));
-        if !matches!(key, Key::Child | Key::Always) {
+        if !matches!(key, Key::Child(_) | Key::Always) {
             self.live.insert(key, self.sequence);
         }
     }
@@ -226,7 +229,7 @@ impl<'a> Driver<'a> {
         while let Some(Reverse(entry)) = self.heap.pop() {
             let valid = match entry.key {
                 Key::Always => true,
-                Key::Child => self.child_lives,
+                Key::Child(life) => self.child_lives && life == self.life,
                 key => self.live.get(&key) == Some(&entry.sequence) && self.live.remove(&key).is_some(),
             };
             if !valid {
@@ -329,15 +332,16 @@ impl<'a> Driver<'a> {
     }
 
     fn child_begins(&mut self, now: Tick) {
-        self.child_lives = true;
-        for (after, deed) in &self.world.child.deeds {
+        (self.child_lives, self.child_stops) = (true, false);
+        self.life += 1;
+        for (after, deed) in self.world.child.deeds_of(self.life as usize - 1) {
             let input = match deed {
                 ChildDeed::Ready => Input::ChildReady,
                 ChildDeed::Extends(by) => Input::ChildExtends(*by),
                 ChildDeed::Stopping => Input::ChildStopping,
                 ChildDeed::Exits(ended) => Input::ChildExited(*ended),
             };
-            self.put(now.after(*after), Key::Child, input);
+            self.put(now.after(*after), Key::Child(self.life), input);
         }
     }
 
@@ -346,13 +350,13 @@ impl<'a> Driver<'a> {
             && !self.child_stops
         {
             self.child_stops = true;
-            self.put(now.after(after), Key::Child, Input::ChildExited(ended));
+            self.put(now.after(after), Key::Child(self.life), Input::ChildExited(ended));
         }
     }
 
     fn kill(&mut self, now: Tick) {
         if self.world.child.stopping != Stopping::Unkillable {
-            self.put(now.after(DYING), Key::Child, Input::ChildExited(Ended::Signal(9)));
+            self.put(now.after(DYING), Key::Child(self.life), Input::ChildExited(Ended::Signal(9)));
         }
     }
 }

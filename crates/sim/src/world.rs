@@ -176,6 +176,9 @@ pub struct Child {
     pub fails: Option<Code>,
     /// What it does by itself, counted from its start.
     pub deeds: Vec<(Millis, ChildDeed)>,
+    /// The same for its second life and every later one; after the last of them as in that one. None:
+    /// every life is as the first.
+    pub again: Vec<Vec<(Millis, ChildDeed)>>,
     /// What a signal does to it.
     pub stopping: Stopping,
 }
@@ -224,6 +227,16 @@ impl Dependency {
     }
 }
 
+impl Child {
+    /// What it does in this life, counted from 0.
+    pub fn deeds_of(&self, life: usize) -> &[(Millis, ChildDeed)] {
+        match (life, self.again.len()) {
+            (0, _) | (_, 0) => &self.deeds,
+            (life, lives) => &self.again[life.min(lives) - 1],
+        }
+    }
+}
+
 impl World {
     /// A world in which everything works at once, and in which the child becomes ready and serves
     /// until it is told to stop.
@@ -239,6 +252,7 @@ impl World {
                 spawning: Some(Millis(3)),
                 fails: None,
                 deeds: vec![(Millis(400), ChildDeed::Ready)],
+                again: Vec::new(),
                 stopping: Stopping::Ends(Millis(50), Ended::Code(0)),
             },
             stops: Vec::new(),

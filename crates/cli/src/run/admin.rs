@@ -31,6 +31,7 @@ const AT_ONCE: usize = 16;
 enum Status {
     Starting,
     Ready,
+    Restarting,
     Stopping,
     Failed,
 }
@@ -40,6 +41,7 @@ impl Status {
         match self {
             Status::Starting => "starting",
             Status::Ready => "ready",
+            Status::Restarting => "restarting",
             Status::Stopping => "stopping",
             Status::Failed => "failed",
         }
@@ -55,6 +57,7 @@ struct Snapshot {
     ready_after: Option<Duration>,
     phases: Vec<(String, u64)>,
     steps: Vec<Step>,
+    restarts: u64,
     orphans: u64,
 }
 
@@ -83,6 +86,7 @@ impl Admin {
             ready_after: None,
             phases: Vec::new(),
             steps: Vec::new(),
+            restarts: 0,
             orphans: 0,
         }));
         let cannot = |error: std::io::Error| format!("the admin endpoints cannot listen at {listen}: {error}");
@@ -123,6 +127,7 @@ impl Snapshot {
         match &event.kind {
             EventKind::PhaseStarted { phase } => self.phase = Some(phase.clone()),
             EventKind::PhaseFinished { phase, outcome, elapsed_ns, .. } => {
+                self.phases.retain(|(known, _)| known != phase);
                 self.phases.push((phase.clone(), elapsed_ns.unwrap_or(0)));
                 if *outcome != Passage::Passed {
                     self.status = Status::Failed;
@@ -144,7 +149,12 @@ impl Snapshot {
             }
             EventKind::ChildNotified { stage: Stage::Ready, status, .. } if status == EVERY_PHASE_PASSED => {
                 self.status = Status::Ready;
-                self.ready_after = Some(self.began.elapsed());
+                self.ready_after.get_or_insert_with(|| self.began.elapsed());
+            }
+            // The start was a success once; readiness is withdrawn until the program is back.
+            EventKind::ChildRestart { rest_ns: Some(_), .. } => {
+                self.status = Status::Restarting;
+                self.restarts += 1;
             }
             EventKind::ChildStopping { .. } | EventKind::ChildExited { .. } if self.status != Status::Failed => {
                 self.status = Status::Stopping;
@@ -216,6 +226,12 @@ impl Snapshot {
         }
         let tries: Vec<(String, f64)> = self.steps.iter().map(|s| (label("step", &s.name), s.tries as f64)).collect();
         metric("tminus_step_tries_total", "counter", "Tries of a step.", &tries);
+        metric(
+            "tminus_restarts_total",
+            "counter",
+            "Restarts of the program in place.",
+            &[(none(), self.restarts as f64)],
+        );
         metric(
             "tminus_orphans_reaped_total",
             "counter",
@@ -313,6 +329,7 @@ mod tests {
             ready_after: None,
             phases: Vec::new(),
             steps: Vec::new(),
+            restarts: 0,
             orphans: 0,
         };
         for (seq, kind) in kinds.into_iter().enumerate() {
@@ -341,6 +358,30 @@ mod tests {
                 assert!(line.contains(&wanted.to_string()), "{path}: {line}");
             }
         }
+    }
+
+    #[test]
+    fn readiness_is_withdrawn_while_the_program_restarts() {
+        let exited = EventKind::ChildExited { code: Some(3), signal: None, reason: None, at: None };
+        let restart = EventKind::ChildRestart { number: 1, limit: 5, lived_ns: None, rest_ns: Some(7) };
+        let finished = |elapsed_ns| EventKind::PhaseFinished {
+            phase: "services".into(),
+            outcome: Passage::Passed,
+            code: None,
+            elapsed_ns: Some(elapsed_ns),
+        };
+        let mut kinds = vec![finished(1_000_000_000), ready(), exited, restart];
+        let resting = snapshot(kinds.clone());
+        assert!(status("GET /ready HTTP/1.1\r\n\r\n", &resting).contains("503"));
+        assert!(status("GET /startup HTTP/1.1\r\n\r\n", &resting).contains("200"));
+        assert!(resting.body(false).contains("restarting"));
+        kinds.extend([finished(2_000_000_000), ready()]);
+        let back = snapshot(kinds);
+        assert!(status("GET /ready HTTP/1.1\r\n\r\n", &back).contains("200"));
+        let metrics = back.metrics();
+        assert!(metrics.contains("tminus_restarts_total 1\n"), "{metrics}");
+        // A label must not occur twice.
+        assert_eq!(metrics.matches("tminus_phase_seconds{phase=\"services\"}").count(), 1, "{metrics}");
     }
 
     #[test]

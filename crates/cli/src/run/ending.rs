@@ -54,8 +54,12 @@ pub(super) async fn end(
     exit.code
 }
 
-/// Whether it ended in a way that wants words: before it was ready, and not because it was told to.
+/// Whether it ended in a way that wants words: before it was ready (also after a restart), and not
+/// because it was told to.
 fn failed(recorder: &Rc<RefCell<Recorder>>, exit: Exit) -> bool {
+    if matches!(exit.reason, Reason::NotStarted(_)) {
+        return true;
+    }
     let outcome = recorder.borrow().events().iter().rev().find_map(|event| match event.kind {
         EventKind::AttemptFinished { outcome, .. } => Some(outcome),
         _ => None,

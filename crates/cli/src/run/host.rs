@@ -175,8 +175,11 @@ impl Supervised {
             Some(child) if signal.forwardable() => {
                 let _ = self.supervisor.signal(child, signal);
             }
-            // Nobody is there yet who could want it: what ends a process by default ends the start.
-            None if signal == Signal::HUP => self.queue.push_back(HostEvent::Stop(number(signal))),
+            // Nobody is there yet who could want it: what ends a process by default ends the start. Between
+            // two lives of the program it is as good as done: the next one reads everything anew.
+            None if signal == Signal::HUP && self.child_was.is_none() => {
+                self.queue.push_back(HostEvent::Stop(number(signal)))
+            }
             _ => {}
         }
     }

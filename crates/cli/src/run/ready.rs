@@ -54,7 +54,12 @@ impl Ready {
     pub(super) fn saw(&mut self, event: &Event) {
         let ready = matches!(&event.kind, EventKind::ChildNotified { stage: Stage::Ready, status, .. }
             if status == tminus_core::run::EVERY_PHASE_PASSED);
-        if !ready || self.over {
+        if !ready {
+            return;
+        }
+        if self.over {
+            // Ready again, in place: it was a good start once, and is not another one.
+            self.recorder.borrow_mut().forget_the_way();
             return;
         }
         self.over = true;

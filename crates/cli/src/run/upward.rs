@@ -45,6 +45,11 @@ impl Above {
         self.tell(Message { status: Some(format!("waiting for {step}")), ..Message::default() }, true);
     }
 
+    /// A word of tminus about the program.
+    pub(super) fn says(&self, status: &str) {
+        self.tell(Message { status: Some(status.to_owned()), ..Message::default() }, false);
+    }
+
     /// Every phase has passed. A status that says what was waited for is not true any longer.
     pub(super) fn ready(&self) {
         let status = self.said.borrow().own_status.then(|| "ready".to_owned());

@@ -27,8 +27,10 @@ mod perturbed;
 #[allow(dead_code, reason = "shared with the tests of supervise, which use all of it")]
 mod process;
 mod records;
+mod restart;
 mod room;
 mod run;
+mod scenarios;
 mod schemas;
 mod secrets;
 mod side_files;

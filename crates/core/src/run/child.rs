@@ -19,6 +19,7 @@ impl Machine {
             .find(|&ix| scope.plan.steps[ix as usize].work == Work::Spawn && self.is_working(ix));
         self.child = if outcome.is_ok() { Child::Running } else { Child::None };
         if outcome.is_ok() {
+            self.child_stops = false;
             scope.emit(Fact::ChildSpawned);
         }
         match (self.state, spawn, outcome) {
@@ -42,6 +43,9 @@ impl Machine {
         if self.state == State::Leaving {
             return;
         }
+        if self.state == State::Ready && self.comes_back(ended, scope) {
+            return;
+        }
         let zero = ended == Ended::Code(0);
         let starting = self.state == State::Starting;
         let promised = scope.plan.kind == Kind::Service && !scope.plan.implied;
@@ -51,6 +55,9 @@ impl Machine {
             let code = if zero { Code::ZeroBeforeReady } else { Code::ExitedBeforeReady };
             self.blame_watchers(code, scope);
             self.cancel_phase(Passage::Failed, Some(code), scope);
+            if self.comes_back(ended, scope) {
+                return;
+            }
         }
         let code = if zero && starting && promised { scope.plan.exit.hopeless } else { ended.exit_code() };
         self.leave(Exit { code, reason: Reason::Child(ended) }, scope);
@@ -119,7 +126,7 @@ impl Machine {
         true
     }
 
-    /// Whether this step passed: its finalizer is owed.
+    /// Whether this step passed.
     pub(super) fn passed(&self, ix: u16) -> bool {
         self.steps[ix as usize].doing == Doing::Over(Passage::Passed)
     }
@@ -127,7 +134,7 @@ impl Machine {
     /// Whether the program is known to have been ready.
     pub(super) fn was_ready(&self, plan: &Plan) -> bool {
         // With a plan, ready is what the plan says; without one, what the program says.
-        if plan.implied { self.child_ready } else { self.state == State::Ready && plan.kind == Kind::Service }
+        if plan.implied { self.child_ready } else { self.been_ready && plan.kind == Kind::Service }
     }
 }
 

@@ -85,7 +85,8 @@ impl Machine {
         let steps = (0..self.steps.len() as u16).map(of_step).min().unwrap_or(Tick::NEVER);
         match self.state {
             State::Starting => steps.min(self.next_announcement().map_or(Tick::NEVER, |(_, at)| at)),
-            State::Ready => steps,
+            State::Ready => steps.min(self.turn),
+            State::Resting => self.turn,
             State::Leaving => self.leaving.wake(),
             State::New | State::Finished => Tick::NEVER,
         }

@@ -63,7 +63,7 @@ impl Machine {
                 }
             }
             State::New | State::Finished => {}
-            State::Starting | State::Ready => {
+            State::Starting | State::Ready | State::Resting => {
                 self.cancel_phase(Passage::Failed, Some(Code::Stopped), scope);
                 let exit = Exit { code: 128u8.wrapping_add(signal), reason: Reason::Stopped(signal) };
                 self.leave_with(exit, signal, scope);
@@ -139,7 +139,7 @@ impl Machine {
             self.leaving.undone -= 1;
             let ix = self.leaving.undone;
             if let Some((_, limit)) = &scope.plan.steps[ix as usize].finalizer
-                && self.passed(ix)
+                && self.steps[ix as usize].owed
             {
                 self.leaving.finalizing = true;
                 self.leaving.finalize_end = scope.now.after(*limit);
@@ -166,7 +166,7 @@ impl Machine {
         let stopped = matches!(self.leaving.exit, Some(Exit { reason: Reason::Stopped(_), .. }));
         match (self.leaving.was_ready, exit.reason) {
             (true, _) if stopped => AttemptOutcome::Ready,
-            (true, Reason::Child(ended)) if ended.exit_code() == 0 => AttemptOutcome::Ready,
+            (true, Reason::Child(_)) if exit.code == 0 => AttemptOutcome::Ready,
             (_, Reason::Complete) => AttemptOutcome::Ready,
             (true, _) => AttemptOutcome::ReadyThenFailed,
             (false, _) if stopped => AttemptOutcome::CutOff,

@@ -19,6 +19,8 @@ pub enum State {
     Starting,
     /// Every phase has passed.
     Ready,
+    /// The child ended after that, and is started again when its rest is over.
+    Resting,
     /// The child is being stopped, finalizers run.
     Leaving,
     /// Over.
@@ -61,6 +63,8 @@ pub(super) struct StepState {
     /// When it ends unless it is renewed.
     pub(super) lease_end: Tick,
     pub(super) since: Tick,
+    /// Whether its finalizer is owed: it passed, in whichever life of the child.
+    pub(super) owed: bool,
 }
 
 /// Whether there is a child.
@@ -94,11 +98,19 @@ pub struct Machine {
     pub(super) phase: u16,
     pub(super) announced: u8,
     pub(super) child_ready: bool,
+    /// The child has said that it is stopping.
+    pub(super) child_stops: bool,
+    /// Every phase has passed once.
+    pub(super) been_ready: bool,
+    /// Restarts of the child in a row.
+    pub(super) restarts: u8,
     pub(super) child: Child,
     pub(super) phase_began: Tick,
     pub(super) phase_end: Tick,
     /// End of the usable window.
     pub(super) end: Tick,
+    /// Resting: when the child is started again. Ready: when its restarts are forgotten.
+    pub(super) turn: Tick,
     pub(super) armed: Tick,
     pub(super) random: SplitMix64,
     pub(super) steps: Box<[StepState]>,
@@ -119,16 +131,21 @@ impl Machine {
             renew: Tick::NEVER,
             lease_end: Tick::NEVER,
             since: Tick::NEVER,
+            owed: false,
         };
         Machine {
             state: State::New,
             phase: 0,
             announced: 0,
             child_ready: false,
+            child_stops: false,
+            been_ready: false,
+            restarts: 0,
             child: Child::None,
             phase_began: Tick(0),
             phase_end: Tick::NEVER,
             end: plan.budget.usable().map_or(Tick::NEVER, |usable| Tick(0).after(usable)),
+            turn: Tick::NEVER,
             armed: Tick::NEVER,
             random: SplitMix64::seed_from_u64(seed),
             steps: vec![idle; plan.steps.len()].into(),
@@ -189,7 +206,7 @@ impl Machine {
             Input::Spawned(outcome) => self.spawned(outcome, scope),
             Input::ChildReady => self.child_ready = true,
             Input::ChildExtends(by) => self.extend_watching(by, scope),
-            Input::ChildStopping => {}
+            Input::ChildStopping => self.child_stops = true,
             Input::ChildExited(ended) => self.child_exited(ended, scope),
             Input::Finalized(step) => self.leaving.finalized(step),
             Input::Stop(signal) => self.told_to_stop(signal, scope),
@@ -203,7 +220,11 @@ impl Machine {
     fn settle(&mut self, scope: &mut Scope) -> bool {
         match self.state {
             State::Starting => self.settle_phase(scope),
-            State::Ready => self.settle_after_ready(scope),
+            State::Ready => {
+                self.settle_quiet(scope.now);
+                self.settle_after_ready(scope)
+            }
+            State::Resting => self.settle_resting(scope),
             State::Leaving => self.settle_leaving(scope),
             State::New | State::Finished => false,
         }
@@ -237,10 +258,12 @@ impl Machine {
     }
 
     /// Admits the next phase, or finds that there is none left.
-    fn open_phase(&mut self, scope: &mut Scope) {
+    pub(super) fn open_phase(&mut self, scope: &mut Scope) {
         let ix = PhaseIx(self.phase);
         let Some(phase) = scope.plan.phases.get(self.phase as usize) else {
             self.state = State::Ready;
+            self.been_ready = true;
+            self.begin_quiet(scope.now);
             self.after_ready(scope);
             return;
         };

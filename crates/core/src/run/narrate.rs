@@ -1,6 +1,6 @@
 //! From the machine's facts to events: indices become names, pairs get their elapsed time.
 
-use super::{Ended, Fact};
+use super::{Ended, Fact, RESTARTS};
 use crate::Timestamp;
 use crate::code::Code;
 use crate::event::{AttemptId, Event, EventKind, Origin, Passage, VERSION};
@@ -42,7 +42,8 @@ pub struct Narrator {
     phase: i64,
     steps: Vec<Began>,
     lanes: Vec<Began>,
-    spawned: bool,
+    /// When the child was started last.
+    spawned: Option<i64>,
     pid: Option<u32>,
     details: Vec<Option<String>>,
 }
@@ -64,7 +65,7 @@ impl Narrator {
             phase: 0,
             steps: vec![Began::default(); plan.steps.len()],
             lanes: vec![Began::default(); plan.lanes.len()],
-            spawned: false,
+            spawned: None,
             pid: None,
             details: vec![None; plan.lanes.len()],
         }
@@ -155,7 +156,7 @@ impl Narrator {
             },
             Fact::LayerStarted(..) | Fact::LayerFinished(..) => self.layer(plan, t, fact),
             Fact::ChildSpawned => {
-                self.spawned = true;
+                self.spawned = Some(t);
                 EventKind::ChildSpawned { pid: self.pid, at: None }
             }
             Fact::Ready => {
@@ -163,9 +164,15 @@ impl Narrator {
             }
             Fact::ChildStopping(signal) => EventKind::ChildStopping { signal: Some(signal_name(signal)), at: None },
             Fact::ChildExited(ended) => child_exited(ended),
+            Fact::ChildRestart(number, rest) => EventKind::ChildRestart {
+                number: number.into(),
+                limit: RESTARTS.into(),
+                lived_ns: self.spawned.and_then(since),
+                rest_ns: rest.map(|rest| u64::from(rest.0) * 1_000_000),
+            },
             Fact::AttemptFinished(outcome) => EventKind::AttemptFinished {
                 outcome,
-                stage: self.spawned.then_some(Stage::Process),
+                stage: self.spawned.map(|_| Stage::Process),
                 elapsed_ns: since(0),
             },
         }

@@ -18,6 +18,8 @@ const DEEP_MS: u32 = 1000;
 const DEEP_JITTER_MS: u32 = 250;
 /// Longest wait when there are too many clients.
 const LONG_MAX_MS: u32 = 10_000;
+/// First rest before a restart.
+const REST_MS: u32 = 500;
 
 /// The time from the beginning of one try to that of the next; `strikes` counts tries in a row that
 /// came out alike, from 0.
@@ -35,6 +37,14 @@ pub(super) fn delay(pace: Pace, strikes: u8, random: &mut SplitMix64) -> Millis 
     })
 }
 
+/// The rest before the child is started again after `restarts` of them in a row: half a
+/// second, twice as long each time up to 8 s, of which half is random, so that a fleet does not come
+/// back at once.
+pub(super) fn rest(restarts: u8, random: &mut SplitMix64) -> Millis {
+    let half = (REST_MS << restarts.min(4)) / 2;
+    Millis(half + random.next_u32() % (half + 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +56,16 @@ mod tests {
         // First outputs of SplitMix64 from state 0, as published with the algorithm.
         assert_eq!(random.next_u64(), 0xe220_a839_7b1d_cdaf);
         assert_eq!(random.next_u64(), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn rests_double_up_to_a_bound() {
+        let mut random = SplitMix64::seed_from_u64(7);
+        for _ in 0..100 {
+            for (restarts, most) in [(0, 500), (1, 1000), (2, 2000), (3, 4000), (4, 8000), (5, 8000), (255, 8000)] {
+                assert!((most / 2..=most).contains(&rest(restarts, &mut random).0));
+            }
+        }
     }
 
     #[test]

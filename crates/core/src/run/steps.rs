@@ -183,6 +183,7 @@ impl Machine {
             scope.out.push(Command::Release(ix));
         }
         state.doing = Doing::Over(how);
+        state.owed |= how == Passage::Passed;
         state.code = code;
         scope.emit(Fact::StepFinished(ix, how, code));
     }

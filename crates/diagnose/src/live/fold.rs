@@ -172,6 +172,10 @@ impl<'a> Fold<'a> {
                 (child.code, child.signal) = (code, signal);
                 child.reason = reason.or(child.reason.take());
             }
+            // Its next life is the one that is told of.
+            EventKind::ChildRestart { rest_ns: Some(_), .. } => {
+                (child.exited, child.stopping, child.code, child.signal) = (None, None, None, None);
+            }
             EventKind::PlatformNotice { notice: Notice::OutOfMemory, .. } => {
                 child.reason = Some("OOMKilled".to_owned());
             }

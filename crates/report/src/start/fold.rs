@@ -28,10 +28,12 @@ struct Fold<'a> {
     view: StartView<'a>,
     steps: BTreeMap<String, At>,
     strangers: usize,
+    /// The child was ready, ended, and is started again.
+    again: bool,
 }
 
 pub(super) fn fold<'a>(plan: &'a Plan, events: &[Event], exit: Option<Exit>) -> StartView<'a> {
-    let mut fold = Fold { view: empty(plan, exit), steps: BTreeMap::new(), strangers: 0 };
+    let mut fold = Fold { view: empty(plan, exit), steps: BTreeMap::new(), strangers: 0, again: false };
     for (phase, view) in fold.view.phases.iter().enumerate() {
         for (step, view) in view.steps.iter().enumerate() {
             fold.steps.entry(view.name.clone()).or_insert((phase, step));
@@ -155,6 +157,7 @@ impl Fold<'_> {
             }
             EventKind::PhaseStarted { phase } => {
                 if let Some(ix) = self.phase(phase) {
+                    self.begin_again(ix);
                     self.view.phases[ix].began.get_or_insert(t);
                 }
             }
@@ -172,7 +175,25 @@ impl Fold<'_> {
             | EventKind::ChildNotified { .. }
             | EventKind::ChildStopping { .. }
             | EventKind::ChildExited { .. } => self.child(t, &event.kind),
+            EventKind::ChildRestart { rest_ns: Some(_), .. } => {
+                let child = &mut self.view.child;
+                (child.spawned, child.exited) = (None, None);
+                self.again = true;
+            }
             _ => self.step(t, &event.kind),
+        }
+    }
+
+    /// The child's next life begins with this phase: what was seen of it and of later ones has been.
+    fn begin_again(&mut self, first: usize) {
+        if !std::mem::take(&mut self.again) {
+            return;
+        }
+        for phase in &mut self.view.phases[first..] {
+            (phase.began, phase.ended, phase.outcome, phase.code) = (None, None, None, None);
+            for step in &mut phase.steps {
+                (step.began, step.ended, step.outcome, step.code) = (None, None, None, None);
+            }
         }
     }
 

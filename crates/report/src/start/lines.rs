@@ -1,4 +1,4 @@
-//! One-liners: a good start, and a wait that takes long.
+//! One-liners: a good start, a wait that takes long, a restart in place.
 
 use super::case::spaced;
 use super::view::StartView;
@@ -6,6 +6,7 @@ use crate::Style;
 use crate::figures::{self, took};
 use crate::terminal::page::Page;
 use tminus_core::code::Code;
+use tminus_core::event::EventKind;
 use tminus_core::history::Comparison;
 use tminus_core::plan::{Plan, StepIx};
 use tminus_core::time::Millis;
@@ -76,6 +77,40 @@ fn longest(view: &StartView, total: i64, most: usize) -> Vec<String> {
     } else {
         order.iter().map(|ix| format!("{} {:.1}", view.phases[*ix].name, took(ix) as f64 / 1e9)).collect()
     }
+}
+
+/// The one line of a program that failed after ready, with a line end: how it ended, how long it had
+/// lived, when it is started again or why it is not. `ended` is its `child.exited`, `restart` the
+/// `child.restart` that followed.
+pub fn restart(service: &str, ended: Option<&EventKind>, restart: &EventKind) -> String {
+    let EventKind::ChildRestart { number, limit, lived_ns, rest_ns } = restart else { return String::new() };
+    let how = match ended {
+        Some(EventKind::ChildExited { signal: Some(signal), .. }) => format!("was ended by {signal}"),
+        Some(EventKind::ChildExited { code: Some(code), .. }) => format!("ended with exit code {code}"),
+        _ => "ended".to_owned(),
+    };
+    let lived = lived_ns.map_or(String::new(), |lived| format!(" after {}", took(nanoseconds(lived))));
+    let next = match rest_ns {
+        Some(rest) => format!("started again in {}, restart {number} of {limit}", took(nanoseconds(*rest))),
+        None => format!("not started again: {limit} restarts in a row are the limit"),
+    };
+    one_line(&format!("tminus: {service} {how}{lived}; {next}"))
+}
+
+/// The one line of a program that is ready again, with a line end; `after` is in nanoseconds, since
+/// it ended.
+pub fn ready_again(service: &str, after: i64, restart: &EventKind) -> String {
+    let EventKind::ChildRestart { number, limit, .. } = restart else { return String::new() };
+    one_line(&format!("tminus: {service} ready again, {} after it ended (restart {number} of {limit})", took(after)))
+}
+
+fn one_line(text: &str) -> String {
+    let page = Page::new(&Style::default());
+    page.fit(text, page.width) + "\n"
+}
+
+fn nanoseconds(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn seconds(time: Millis) -> String {

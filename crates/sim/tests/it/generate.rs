@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use tminus_core::code::{Class, Code, TABLE};
-use tminus_core::plan::{Exec, ExitCodes, Once, Plan, Readiness, Work};
+use tminus_core::plan::{Exec, ExitCodes, Once, Plan, Readiness, Restart, Work};
 use tminus_core::run::Ended;
 use tminus_core::target::{Host, Postgres, Target};
 use tminus_core::time::Millis;
@@ -24,6 +24,8 @@ pub struct Case {
     /// The child, the phase it is started in (counted round), and whether it is waited for.
     pub child: Option<(usize, AChild)>,
     pub stops: Vec<(u32, u8)>,
+    /// Whether the child is started again when it fails, and what it does instead, life by life.
+    pub lives: Option<Vec<Vec<(u32, ChildDeed)>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -256,13 +258,25 @@ fn ended() -> impl Strategy<Value = Ended> {
     ]
 }
 
-fn child() -> impl Strategy<Value = AChild> {
-    let deed = prop_oneof![
+fn deed(exits: u32) -> impl Strategy<Value = ChildDeed> {
+    prop_oneof![
         4 => Just(ChildDeed::Ready),
         1 => (0u32..40_000).prop_map(|by| ChildDeed::Extends(Millis(by))),
         1 => Just(ChildDeed::Stopping),
-        1 => ended().prop_map(ChildDeed::Exits),
-    ];
+        exits => ended().prop_map(ChildDeed::Exits),
+    ]
+}
+
+/// A life of a child that comes to its end sooner or later, most of the time after it was ready.
+fn life() -> impl Strategy<Value = Vec<(u32, ChildDeed)>> {
+    (0u32..2_000, vec((time(), deed(3)), 0..3)).prop_map(|(ready, mut deeds)| {
+        deeds.push((ready, ChildDeed::Ready));
+        deeds
+    })
+}
+
+fn child() -> impl Strategy<Value = AChild> {
+    let deed = deed(1);
     let stopping = prop_oneof![
         5 => (0u32..8_000, ended()).prop_map(|(after, ended)| Stopping::Ends(Millis(after), ended)),
         1 => Just(Stopping::Ignores),
@@ -302,8 +316,9 @@ pub fn case() -> impl Strategy<Value = Case> {
         vec(phase, 0..4),
         weighted(0.8, (0usize..4, child())),
         vec(stop, 0..3),
+        weighted(0.5, vec(life(), 0..4)),
     )
-        .prop_map(|(seed, job, window, stagger, in_flight, phases, child, stops)| Case {
+        .prop_map(|(seed, job, window, stagger, in_flight, phases, child, stops, lives)| Case {
             seed,
             job: job.is_some(),
             window,
@@ -312,6 +327,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             phases,
             child,
             stops,
+            lives,
         })
 }
 
@@ -402,12 +418,17 @@ impl Case {
         if let Some((_, child)) = &self.child {
             let stubborn = !matches!(child.stopping, Stopping::Ends(..));
             plan.stop.kill_after = child.kill_after.or(if stubborn { Some(5_000) } else { None }).map(Millis);
+            let lives = self.lives.as_deref().unwrap_or_default();
             world.child = Child {
                 spawning: child.spawning.map(Millis),
                 fails: child.fails,
-                deeds: child.deeds.iter().map(|(at, deed)| (Millis(*at), *deed)).collect(),
+                deeds: life_of(lives.first().unwrap_or(&child.deeds)),
+                again: lives.iter().skip(1).map(|deeds| life_of(deeds)).collect(),
                 stopping: child.stopping,
             };
+        }
+        if self.lives.is_some() {
+            plan.restart = Restart::OnFailure;
         }
         // What is tried for ever has to be told to stop some time.
         if plan.steps.iter().any(|step| step.retry_after_ready) {
@@ -415,6 +436,10 @@ impl Case {
         }
         (plan, world)
     }
+}
+
+fn life_of(deeds: &[(u32, ChildDeed)]) -> Vec<(Millis, ChildDeed)> {
+    deeds.iter().map(|(at, deed)| (Millis(*at), *deed)).collect()
 }
 
 struct Maker {

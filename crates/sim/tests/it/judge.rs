@@ -1,9 +1,11 @@
 //! What must hold for every start, checked from outside: on what passes between the machine and the
 //! world, never on the machine's own state.
 //!
-//! `judge.rs` watches phases, steps, time and leaving; `lanes.rs` watches dialling and layers.
+//! `judge.rs` watches phases, steps, time and leaving; `lanes.rs` watches dialling and layers,
+//! `lives.rs` the child's restarts.
 
 use crate::lanes::LaneWatch;
+use crate::lives::Lives;
 use tminus_core::code::{Class, Code};
 use tminus_core::event::Passage;
 use tminus_core::plan::{Kind, PhaseIx, Plan, Readiness, StepIx, Work};
@@ -28,6 +30,8 @@ struct StepWatch {
     seen: Option<(Code, Tick)>,
     lease_asked: bool,
     lease_held: bool,
+    /// It passed, in whichever life of the child.
+    owed: bool,
     undone: bool,
 }
 
@@ -67,6 +71,7 @@ pub struct Judge<'a> {
     killed: Option<Tick>,
     finalizing: Option<(StepIx, Tick)>,
     last_undone: Option<StepIx>,
+    pub(crate) lives: Lives,
 }
 
 impl<'a> Judge<'a> {
@@ -82,6 +87,7 @@ impl<'a> Judge<'a> {
             seen: None,
             lease_asked: false,
             lease_held: false,
+            owed: false,
             undone: false,
         };
         Judge {
@@ -111,6 +117,7 @@ impl<'a> Judge<'a> {
             killed: None,
             finalizing: None,
             last_undone: None,
+            lives: Lives::default(),
         }
     }
 
@@ -145,6 +152,7 @@ impl<'a> Judge<'a> {
         if self.finished.is_some() {
             return;
         }
+        self.lives_hold();
         self.holds(self.armed > self.now, || "armed for a time that is not to come".into());
         if let Some(phase) = self.phase {
             self.holds(self.now <= self.end, || "the budget is over and a phase is not".into());
@@ -191,16 +199,21 @@ impl<'a> Judge<'a> {
             Input::Spawned(outcome) => {
                 self.child_asked = false;
                 self.child_runs = outcome.is_ok();
+                self.lives.stopping = false;
                 if self.child_runs && self.cause.is_some() {
                     self.expected_signal = Some(self.plan.stop.signal);
                 }
             }
             Input::ChildExtends(by) => self.child_extends(by),
+            Input::ChildStopping => self.lives.stopping = true,
             // One that was given up has no say any more.
             Input::ChildExited(_) if self.child_is_over() => self.child_runs = false,
             Input::ChildExited(ended) => {
                 self.child_runs = false;
                 self.child_ended = Some(ended);
+                if self.has_to_come_back(ended) {
+                    return;
+                }
                 self.because(Cause::Child(ended, self.code_of_child(ended)));
             }
             Input::Finalized(_) => self.finalizing = None,
@@ -246,6 +259,7 @@ impl<'a> Judge<'a> {
         );
         let cause = self.cause;
         self.holds(!starts || cause.is_none(), || format!("leaving ({cause:?}), and yet {command:?}"));
+        self.holds(!starts || self.lives.due.is_none(), || format!("the child rests, and yet {command:?}"));
         if let Some(wrong) = crate::lanes::check(self.plan, &mut self.lanes, self.now, command) {
             self.holds(false, || wrong);
         }
@@ -286,6 +300,9 @@ impl<'a> Judge<'a> {
     }
 
     fn kill(&mut self) {
+        if self.clears_the_way() {
+            return;
+        }
         let due = self.first_signal.zip(self.plan.stop.kill_after).map(|(first, grace)| first.after(grace));
         let good = self.child_runs && self.killed.is_none() && due.is_some_and(|due| due <= self.now);
         self.holds(good, || format!("killed, due {due:?}"));
@@ -295,7 +312,7 @@ impl<'a> Judge<'a> {
     fn finalize(&mut self, ix: StepIx, limit: Millis) {
         let step = &self.steps[ix.0 as usize];
         let in_order = self.last_undone.is_none_or(|last| ix < last);
-        let good = step.outcome == Some(Passage::Passed) && !step.undone && in_order;
+        let good = step.owed && !step.undone && in_order;
         let last = self.last_undone;
         self.holds(good, || format!("finalizer of {ix:?} after {last:?}"));
         self.holds(self.child_is_over(), || "a finalizer while the child runs".into());
@@ -364,6 +381,7 @@ impl<'a> Judge<'a> {
             Fact::ChildSpawned => self.holds(self.child_runs, || "spawned".into()),
             Fact::ChildStopping(_) => self.holds(self.child_runs, || "stopping no child".into()),
             Fact::ChildExited(ended) => self.holds(self.child_ended == Some(ended), || "an exit that was not".into()),
+            Fact::ChildRestart(number, rest) => self.restart(number, rest),
             Fact::AttemptFinished(_) => {
                 self.attempt_over = true;
                 let open = self.steps.iter().any(|step| step.open) || self.phase.is_some();
@@ -373,7 +391,8 @@ impl<'a> Judge<'a> {
     }
 
     fn phase_started(&mut self, ix: PhaseIx) {
-        let good = self.phase.is_none() && ix.0 == self.phases_passed && self.cause.is_none();
+        let awake = self.cause.is_none() && self.lives.due.is_none();
+        let good = self.phase.is_none() && ix.0 == self.phases_passed && awake;
         let passed = self.phases_passed;
         self.holds(good, || format!("phase {ix:?} after {passed} passed"));
         self.phase = Some(ix);
@@ -395,6 +414,12 @@ impl<'a> Judge<'a> {
             self.holds(over && decisive.is_none(), || format!("phase {ix:?} passed too early, or should not have"));
             self.phases_passed += 1;
             self.ready = usize::from(self.phases_passed) == self.plan.phases.len();
+            if self.ready {
+                self.lives_ready();
+            }
+            return;
+        }
+        if self.comes_back() {
             return;
         }
         let code = code.unwrap_or(Code::Stopped);
@@ -457,6 +482,7 @@ impl<'a> Judge<'a> {
         let watch = &mut self.steps[ix.0 as usize];
         watch.open = false;
         watch.outcome = Some(how);
+        watch.owed |= how == Passage::Passed;
         watch.failed = how != Passage::Passed && code != Some(Code::Stopped);
         let leased = watch.lease_held || watch.lease_asked;
         self.holds(!leased || code == Some(Code::LeaseLost), || format!("step {ix:?} ended and keeps its lease"));
@@ -491,6 +517,29 @@ impl<'a> Judge<'a> {
         self.holds(!early || tries_out, || format!("step {ix:?} failed with {code} before its grace"));
     }
 
+    // ---- the child's further lives
+
+    pub(crate) fn leaves(&self) -> bool {
+        self.cause.is_some()
+    }
+
+    pub(crate) fn is_open(&self, ix: usize) -> bool {
+        self.steps[ix].open || self.phase.is_some()
+    }
+
+    pub(crate) fn forget_step(&mut self, ix: usize) {
+        let watch = &mut self.steps[ix];
+        (watch.begun, watch.outcome, watch.failed) = (false, None, false);
+    }
+
+    pub(crate) fn back_to(&mut self, phase: u16) {
+        (self.phases_passed, self.ready, self.child_ended) = (phase, false, None);
+    }
+
+    pub(crate) fn end_counts_from_now(&mut self) {
+        self.end = self.plan.budget.usable().map_or(Tick::NEVER, |usable| self.now.after(usable));
+    }
+
     fn progress(&mut self, ix: StepIx) {
         let step = self.plan.step(ix);
         let limit = step.deadline.or(self.plan.phase(step.phase).deadline);
@@ -512,10 +561,8 @@ impl<'a> Judge<'a> {
         let dialling = self.lanes.iter().position(|lane| lane.busy());
         self.holds(dialling.is_none(), || format!("finished with lane {dialling:?} at work"));
         self.holds(self.attempt_over && self.child_is_over(), || "finished too early".into());
-        let owed = (0..self.steps.len()).find(|ix| {
-            let passed = self.steps[*ix].outcome == Some(Passage::Passed);
-            passed && self.plan.steps[*ix].finalizer.is_some() && !self.steps[*ix].undone
-        });
+        let owed = (0..self.steps.len())
+            .find(|ix| self.steps[*ix].owed && self.plan.steps[*ix].finalizer.is_some() && !self.steps[*ix].undone);
         self.holds(owed.is_none(), || format!("finished without undoing step {owed:?}"));
         let good = match (self.cause, exit.reason) {
             (Some(Cause::Child(ended, code)), Reason::Child(told)) => ended == told && exit.code == code,

@@ -4,5 +4,6 @@ mod fixed;
 mod generate;
 mod judge;
 mod lanes;
+mod lives;
 mod random_starts;
 mod usual;

@@ -5,8 +5,10 @@
 
 use crate::generate::{Case, case};
 use crate::judge::Judge;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use tminus_sim::{drive, watch};
+use tminus_core::run::{Command, Fact, RESTARTS};
+use tminus_sim::{Seen, drive, watch};
 
 /// How many cases are run when nobody says otherwise.
 const CASES: u64 = 10_000;
@@ -37,9 +39,19 @@ fn wrong_events(case: &Case) -> Vec<String> {
     found.iter().filter(|(good, _)| !good).map(|(_, wrong)| (*wrong).to_owned()).collect()
 }
 
-fn run_case(number: u64, wrongs: fn(&Case) -> Vec<String>) {
+/// What a number stands for.
+fn generated(number: u64) -> Case {
+    let mut runner = TestRunner::new_with_rng(Config::default(), numbered(number));
+    case().new_tree(&mut runner).unwrap_or_else(|why| panic!("case {number}: {why}")).current()
+}
+
+fn numbered(number: u64) -> TestRng {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &seed)
+}
+
+fn run_case(number: u64, wrongs: fn(&Case) -> Vec<String>) {
     let config = Config {
         cases: 1,
         failure_persistence: None,
@@ -47,7 +59,7 @@ fn run_case(number: u64, wrongs: fn(&Case) -> Vec<String>) {
         max_shrink_time: 20_000,
         ..Config::default()
     };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
+    let mut runner = TestRunner::new_with_rng(config, numbered(number));
     let outcome = runner.run(&case(), |case| {
         let wrongs = wrongs(&case);
         if wrongs.is_empty() { Ok(()) } else { Err(TestCaseError::fail(wrongs.join("\n"))) }
@@ -89,6 +101,24 @@ fn fourth_share() {
 fn events_in_order() {
     let cases = told("TMINUS_SIM_CASES").unwrap_or(CASES);
     (0..cases).step_by(20).for_each(|number| run_case(number, wrong_events));
+}
+
+/// What is judged has to happen: children that fail after ready, in every number.
+#[test]
+fn many_of_them_start_the_child_again() {
+    let mut most = [0u32; RESTARTS as usize + 1];
+    for number in 0..2_000 {
+        let case = generated(number);
+        let (plan, world) = case.build();
+        let mut restarts = 0;
+        watch(&plan, &world, case.seed, &mut |_, seen| {
+            if let Seen::Command(Command::Emit(Fact::ChildRestart(number, Some(_)))) = seen {
+                restarts = restarts.max(number);
+            }
+        });
+        most[usize::from(restarts)] += 1;
+    }
+    assert!(most.iter().all(|cases| *cases >= 10), "{most:?}");
 }
 
 /// The case that `TMINUS_SIM_CASE` names, or the first.
