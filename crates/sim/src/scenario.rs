@@ -6,13 +6,14 @@
 //! Where to start reading: [`Scenario`], then [`all`].
 
 use crate::recipe::Recipe;
-use crate::world::{ChildDeed, Over, Server, Slots, Stopping, Way, World};
+use crate::world::{ChildDeed, Over, Server, Stopping, Way, World};
 use tminus_core::code::Code;
 use tminus_core::event::{Event, EventKind, Passage};
 use tminus_core::plan::{Plan, Readiness, Work};
 use tminus_core::run::Ended;
 use tminus_core::target::Target;
 use tminus_core::time::Millis;
+use tminus_core::vocabulary::Layer;
 
 /// Name of the step that probes the dependency.
 pub const DEPENDENCY: &str = "orders-db";
@@ -20,8 +21,9 @@ pub const DEPENDENCY: &str = "orders-db";
 pub const CHILD: &str = "child";
 /// Name of the step that waits for its readiness.
 pub const READY: &str = "ready";
-/// When the dependency of a scenario changes, if it does.
-pub const CHANGE: Millis = Millis::secs(3);
+/// When the dependency of a scenario changes, if it does: after a try that met it as it was, however
+/// long dialling is one try.
+pub const CHANGE: Millis = Millis::secs(8);
 
 /// A start, its faults, and what must come out.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,8 +95,6 @@ impl Scenario {
         let dependency = &mut world.dependencies[0];
         dependency.ways = vec![self.dependency.map(|condition| condition.way())];
         dependency.server = self.dependency.map(|condition| condition.server());
-        let taken = self.dependency.map(|condition| if *condition == Condition::SlotsFull { 10 } else { 3 });
-        dependency.slots = Some(Slots { limit: 10, taken });
         if let Program::Exits(code) = self.child {
             world.child.deeds = vec![(Millis(200), ChildDeed::Exits(Ended::Code(code)))];
         }
@@ -117,6 +117,8 @@ impl Condition {
         match self {
             Condition::StartingUp => Server::says(Code::StartingUp),
             Condition::WrongPassword => Server::says(Code::PasswordRejected),
+            // Postgres says so before it looks at the password.
+            Condition::SlotsFull => Server::Says { code: Code::SlotsFull, at: Some(Layer::Protocol), wait: None },
             Condition::DatabaseMissing => Server::says(Code::DatabaseMissing),
             _ => Server::Serves,
         }
@@ -172,7 +174,7 @@ pub fn all() -> Vec<Scenario> {
             ..good("child-exits-before-ready", Over::always(Serving))
         },
         Scenario {
-            stop: Some((Millis::secs(2), 15)),
+            stop: Some((CHANGE, 15)),
             expect: vec![(DEPENDENCY, Passage::Skipped, Some(Code::Stopped))],
             exit: 143,
             ..good("stopped-while-waiting", Over::always(Refusing))

@@ -120,7 +120,7 @@ fn a_program_that_crashes_always_is_given_up_with_its_own_code() {
     let wanted = [(1, true), (2, true), (3, true), (4, true), (5, true), (5, false)];
     assert_eq!(restarts(&ended), wanted);
     assert_eq!(pids(&ended).len(), 6);
-    ended.says(&["restart 5 of 5\n", "not started again: 5 restarts in a row are the limit\n"]);
+    ended.says(&["restart 5 of 5\n", "; given up after 5 restarts in a row\n"]);
     came_out(&ended, AttemptOutcome::ReadyThenFailed);
 }
 

@@ -12,7 +12,7 @@ use tminus_rehearse::lab::path::{FullBacklog, Relay};
 use tminus_rehearse::lab::postgres::{Holder, PASSWORD, Recovery};
 use tminus_rehearse::lab::{Postgres, Result};
 use tminus_sim::drive;
-use tminus_sim::scenario::{CHANGE, Program, Scenario, all, outcomes, project};
+use tminus_sim::scenario::{Program, Scenario, all, outcomes, project};
 
 /// Says READY and serves until it is told to stop.
 const SERVES: &str = r#"
@@ -106,9 +106,7 @@ fn black_hole_then_open() -> Result<()> {
     let url = plain(&postgres.url().replace(&own, &hole.address().to_string()));
     let start = start(&scenario, &url);
     let mut running = begin(&scenario, &start);
-    running.until_event(|kind| matches!(kind, EventKind::LayerStarted { .. }));
-    // How long the hole lasts is the scenario's, and shorter than a try.
-    std::thread::sleep(CHANGE.duration());
+    until_tried(&mut running, "no_answer");
     let _relay = Relay::start(hole.open()?, postgres.address()?)?;
     agrees(&scenario, &url, &stopped_when_ready(running));
     Ok(())

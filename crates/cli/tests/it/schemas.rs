@@ -94,7 +94,7 @@ fn events_have_the_types_of_the_format() {
     let schema = of("tminus.event/1");
     let mut types = BTreeSet::new();
     collect_types(&schema, &mut types);
-    let want = "attempt.finished attempt.started change.seen child.exited child.notified child.output child.spawned child.stopping \
+    let want = "attempt.finished attempt.started change.seen child.exited child.notified child.output child.restart child.spawned child.stopping \
                 evidence.noted fault.applied fault.cleared layer.finished layer.started log.matched orphan.reaped phase.finished \
                 phase.started platform.notice sink.failed step.finished step.started try.finished try.started unknown verdict.reached";
     assert_eq!(types.into_iter().collect::<Vec<_>>().join(" "), want);

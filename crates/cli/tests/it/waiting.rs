@@ -2,6 +2,7 @@
 
 use crate::start::{Start, probing};
 use tminus_core::event::{EventKind, Passage};
+use tminus_core::vocabulary::Layer;
 use tminus_rehearse::lab::path::{AcceptThen, End, FullBacklog, Relay, Script};
 use tminus_rehearse::lab::postgres::{Holder, Recovery, Stop};
 use tminus_rehearse::lab::{Port, Postgres, Redis, Result};
@@ -54,6 +55,59 @@ fn slots_that_are_full_are_waited_for_and_taken_when_they_are_free() -> Result<(
     held.release(3);
     let ended = running.end();
     assert_eq!(ended.code, 0, "{}", ended.err);
+    Ok(())
+}
+
+/// The driver's clock held still whenever it was woken after ready: nothing was ever due again.
+#[test]
+fn what_is_to_be_tried_on_after_ready_is() -> Result<()> {
+    let start = Start::with_plan(
+        "[budget]\nplatform = \"plain\"\n[[phase]]\nname = \"cache\"\ncritical = false\n\
+         [[phase.step]]\nname = \"late\"\ncommand = [\"test\", \"-e\", \"late\"]\ntries = 1\nretry_after_ready = true\n\
+         [[phase]]\nname = \"services\"\n[[phase.step]]\nname = \"child\"\nspawn = true\n",
+    );
+    let mut running = start.begin(&["sleep", "600"]);
+    running.until_said("DEGRADED");
+    start.room.put("late", "");
+    running.until_event(
+        |kind| matches!(kind, EventKind::StepFinished { step, outcome: Passage::Passed, .. } if step == "late"),
+    );
+    running.signal("TERM");
+    assert_eq!(running.end().code, 143);
+    Ok(())
+}
+
+/// Sockets and ports in one list, as libpq takes them: the first place is a standby on a socket, the
+/// second is not there, the third is the primary on a port.
+#[test]
+fn of_several_places_the_one_of_the_right_kind_is_found() -> Result<()> {
+    let standby = Postgres::options().recovery(Recovery::Standby).start()?;
+    let primary = Postgres::options().start()?;
+    let (first, third) = (standby.address()?.port(), primary.address()?);
+    let directory = standby.socket_directory();
+    let url = |attributes: &str| {
+        format!(
+            "host={},/nowhere/at/all,{} port={first},5432,{} user=app password={} dbname=app \
+             target_session_attrs={attributes}",
+            directory.display(),
+            third.ip(),
+            third.port(),
+            tminus_rehearse::lab::postgres::PASSWORD
+        )
+    };
+    let (socket, tcp) = (Layer::Socket, Layer::Tcp);
+    for (attributes, ways) in [("read-write", vec![socket, tcp]), ("any", vec![socket]), ("standby", vec![socket])] {
+        let ended = start(&url(attributes)).run(&["true"]);
+        assert_eq!(ended.code, 0, "{attributes}: {}", ended.err);
+        assert_eq!(ended.step("orders-db"), (Passage::Passed, None));
+        let connected = ended.events.iter().filter_map(|event| match event.kind {
+            EventKind::LayerFinished { layer: layer @ (Layer::Socket | Layer::Tcp), outcome, .. } => {
+                (outcome == Passage::Passed).then_some(layer)
+            }
+            _ => None,
+        });
+        assert_eq!(connected.collect::<Vec<_>>(), ways, "{attributes}: {:#?}", ended.events);
+    }
     Ok(())
 }
 

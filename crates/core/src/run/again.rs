@@ -39,7 +39,7 @@ impl Machine {
         self.forget_steps(first, scope);
         let rest = pace::rest(self.restarts, &mut self.random);
         self.restarts += 1;
-        self.turn = scope.now.after(rest);
+        self.phase_end = scope.now.after(rest);
         self.child = Child::None;
         self.state = State::Resting;
         scope.emit(Fact::ChildRestart(self.restarts, Some(rest)));
@@ -73,10 +73,9 @@ impl Machine {
 
     /// The rest is over: what its last life left of its process group goes, and the next one begins.
     pub(super) fn settle_resting(&mut self, scope: &mut Scope) -> bool {
-        if self.turn > scope.now {
+        if self.phase_end > scope.now {
             return false;
         }
-        self.turn = Tick::NEVER;
         self.child_ready = false;
         self.state = State::Starting;
         self.phase = spawning_phase(scope.plan) as u16;
@@ -89,12 +88,12 @@ impl Machine {
     /// It is ready: when its restarts are forgotten. Without any nothing is due, so that a service
     /// that runs is never woken.
     pub(super) fn begin_quiet(&mut self, now: Tick) {
-        self.turn = if self.restarts == 0 { Tick::NEVER } else { now.after(QUIET) };
+        self.phase_end = if self.restarts == 0 { Tick::NEVER } else { now.after(QUIET) };
     }
 
     pub(super) fn settle_quiet(&mut self, now: Tick) {
-        if self.turn <= now {
-            (self.turn, self.restarts) = (Tick::NEVER, 0);
+        if self.phase_end <= now {
+            (self.phase_end, self.restarts) = (Tick::NEVER, 0);
         }
     }
 }

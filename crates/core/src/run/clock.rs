@@ -25,7 +25,7 @@ impl Machine {
         if state.end != Tick::NEVER {
             state.end = state.end.max(end);
         }
-        if self.phase_end != Tick::NEVER {
+        if self.state == State::Starting && self.phase_end != Tick::NEVER {
             self.phase_end = self.phase_end.max(end);
         }
     }
@@ -85,8 +85,8 @@ impl Machine {
         let steps = (0..self.steps.len() as u16).map(of_step).min().unwrap_or(Tick::NEVER);
         match self.state {
             State::Starting => steps.min(self.next_announcement().map_or(Tick::NEVER, |(_, at)| at)),
-            State::Ready => steps.min(self.turn),
-            State::Resting => self.turn,
+            State::Ready => steps.min(self.phase_end),
+            State::Resting => self.phase_end,
             State::Leaving => self.leaving.wake(),
             State::New | State::Finished => Tick::NEVER,
         }

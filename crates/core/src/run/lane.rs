@@ -10,6 +10,7 @@ use super::{Command, Dial, Fact, is_of_connection, pace};
 use crate::code::{Class, Code, Pace};
 use crate::event::Passage;
 use crate::plan::{Lane, LaneIx};
+use crate::target::Target;
 use crate::time::{Millis, Tick};
 use crate::vocabulary::Layer;
 use rand_xoshiro::SplitMix64;
@@ -121,7 +122,7 @@ impl LaneState {
             }
             Layer::Socket => {
                 self.addresses = 1;
-                self.begin_dialling(scope.now);
+                self.begin_dialling(scope.plan.lane(ix), scope.now);
             }
             other => self.shake(ix, other, scope),
         }
@@ -139,7 +140,7 @@ impl LaneState {
     /// name is resolved again meanwhile; an answer replaces the addresses, a failure does not.
     fn next_round(&mut self, ix: LaneIx, scope: &mut Scope, random: &mut SplitMix64) {
         let lane = scope.plan.lane(ix);
-        let code = self.round.unwrap_or(Code::NoAnswer);
+        let code = self.round.filter(|_| !self.is_onward(lane)).unwrap_or(Code::NoAnswer);
         if self.gives_up(ix, code, scope) {
             return self.fail(ix, code, None, scope, random);
         }
@@ -155,12 +156,19 @@ impl LaneState {
         }
     }
 
-    fn begin_dialling(&mut self, now: Tick) {
+    fn begin_dialling(&mut self, lane: &Lane, now: Tick) {
         self.doing = Doing::Dialling;
-        self.round = None;
+        if !self.is_onward(lane) || self.address >= self.addresses {
+            (self.round, self.address) = (None, 0);
+        }
         self.wake = now;
         self.round_end = now.after(ROUND);
-        self.address = 0;
+    }
+
+    /// True while it dials the places behind one that was reached and is of no use: the round came
+    /// out with something before it began.
+    fn is_onward(&self, lane: &Lane) -> bool {
+        has_several_places(lane) && self.round.is_some_and(|code| !is_dialled(code.layer()))
     }
 
     fn shake(&mut self, ix: LaneIx, layer: Layer, scope: &mut Scope) {
@@ -193,7 +201,7 @@ impl LaneState {
                     self.pass_layer(ix, scope);
                 }
                 if self.doing == Doing::Resolving {
-                    self.begin_dialling(scope.now);
+                    self.begin_dialling(scope.plan.lane(ix), scope.now);
                 }
             }
             // It is the resolver that is the witness.
@@ -216,7 +224,9 @@ impl LaneState {
         self.in_flight |= 1 << slot;
         self.dials = self.dials.saturating_add(1);
         scope.out.push(Command::Dial(ix, Dial(slot), self.address, dialling.life));
-        self.address = (self.address + 1) % self.addresses.max(1);
+        if !has_several_places(scope.plan.lane(ix)) {
+            self.address = (self.address + 1) % self.addresses.max(1);
+        }
         self.wake = scope.now.after(dialling.stagger);
     }
 
@@ -247,6 +257,9 @@ impl LaneState {
     }
 
     fn dial_failed(&mut self, ix: LaneIx, code: Code, scope: &mut Scope, random: &mut SplitMix64) {
+        if has_several_places(scope.plan.lane(ix)) {
+            return self.next_place(ix, code, scope, random);
+        }
         // What was an answer counts for more than silence.
         if code != Code::NoAnswer || self.round.is_none() {
             self.round = Some(code);
@@ -266,6 +279,26 @@ impl LaneState {
             _ => self.last_dial.after(pace::delay(Pace::Quick, 0, random)),
         };
         self.wake = self.wake.min(soonest);
+    }
+
+    /// One of several places cannot be reached: the next one is dialled, as libpq does, so that it is
+    /// known which one a connection belongs to. That none can be reached is told as one place is.
+    fn next_place(&mut self, ix: LaneIx, code: Code, scope: &mut Scope, random: &mut SplitMix64) {
+        self.cancel_dials(ix, scope);
+        self.address += 1;
+        let onward = self.is_onward(scope.plan.lane(ix));
+        if !onward {
+            self.round = Some(self.round.map_or(code, |held| telling(held, code)));
+        }
+        if self.address >= self.addresses {
+            self.address = 0;
+            let answer = self.round.unwrap_or(code);
+            if onward || self.hopeless(ix, answer, scope) {
+                return self.fail(ix, if onward { code } else { answer }, None, scope, random);
+            }
+            self.note(answer, scope.now);
+        }
+        self.wake = scope.now.max(self.last_dial.after(pace::delay(Pace::Quick, 0, random)));
     }
 
     /// Remembers what was seen, and since when.
@@ -347,10 +380,20 @@ impl LaneState {
     /// Ends a try that did not pass, and decides whether there is another.
     fn fail(&mut self, ix: LaneIx, code: Code, wait: Option<Millis>, scope: &mut Scope, random: &mut SplitMix64) {
         let reached = layer_at(scope.plan.lane(ix), self.layer);
-        let deep = self.doing == Doing::Shaking && is_of_connection(reached);
+        let deep = self.is_onward(scope.plan.lane(ix)) || self.doing == Doing::Shaking && is_of_connection(reached);
         self.strikes = if self.code == Some(code) { self.strikes.saturating_add(1) } else { 0 };
         self.note(code, scope.now);
+        let connected = self.doing == Doing::Shaking;
         self.end_try(ix, Passage::Failed, code, scope);
+        self.round = None;
+        // As libpq: the next place is asked at once when this one does not serve or is of another kind.
+        if connected && has_several_places(scope.plan.lane(ix)) && another_may_do(code) {
+            self.address += 1;
+            if self.address < self.addresses {
+                (self.doing, self.round, self.wake) = (Doing::Resting, Some(code), scope.now);
+                return;
+            }
+        }
         if self.gives_up(ix, code, scope) {
             self.doing = Doing::Failed;
             return;
@@ -430,10 +473,32 @@ fn is_dialled(layer: Layer) -> bool {
     matches!(layer, Layer::Socket | Layer::Tcp)
 }
 
-/// True where addresses come from resolving. A literal address is resolved too: the driver then
-/// only hands over what it is.
+/// True where addresses come from resolving. A literal address is resolved too, and so are several
+/// sockets: the driver then only hands over what they are.
 fn is_resolved(lane: &Lane) -> bool {
-    lane.layers.iter().any(|layer| matches!(layer, Layer::Dns | Layer::Tcp))
+    lane.layers.iter().any(|layer| matches!(layer, Layer::Dns | Layer::Tcp)) || has_several_places(lane)
+}
+
+/// True where the target lists several hosts or sockets, which are asked in order.
+fn has_several_places(lane: &Lane) -> bool {
+    matches!(&lane.target, Target::Postgres(postgres) if postgres.places.len() > 1)
+}
+
+/// What the next of several places is asked for once this one has accepted: it does not serve, or is
+/// of another kind. Whoever refuses a password is believed.
+fn another_may_do(code: Code) -> bool {
+    code.layer() == Layer::Protocol || matches!(code, Code::ReadOnly | Code::NotAStandby)
+}
+
+/// Which of two places' answers tells more: anything more than silence, what may still come more than
+/// what is closed for good.
+fn telling(held: Code, code: Code) -> Code {
+    match (held, code) {
+        (held, Code::NoAnswer) => held,
+        (Code::NoAnswer, code) => code,
+        (held, code) if code.class() == Class::Definite && held.class() != Class::Definite => held,
+        (_, code) => code,
+    }
 }
 
 /// True for a witness that is a resolver.

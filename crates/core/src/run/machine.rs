@@ -106,11 +106,11 @@ pub struct Machine {
     pub(super) restarts: u8,
     pub(super) child: Child,
     pub(super) phase_began: Tick,
+    /// End of what is under way: of the phase; resting, of the rest; ready, of the time after which
+    /// restarts are forgotten.
     pub(super) phase_end: Tick,
     /// End of the usable window.
     pub(super) end: Tick,
-    /// Resting: when the child is started again. Ready: when its restarts are forgotten.
-    pub(super) turn: Tick,
     pub(super) armed: Tick,
     pub(super) random: SplitMix64,
     pub(super) steps: Box<[StepState]>,
@@ -145,7 +145,6 @@ impl Machine {
             phase_began: Tick(0),
             phase_end: Tick::NEVER,
             end: plan.budget.usable().map_or(Tick::NEVER, |usable| Tick(0).after(usable)),
-            turn: Tick::NEVER,
             armed: Tick::NEVER,
             random: SplitMix64::seed_from_u64(seed),
             steps: vec![idle; plan.steps.len()].into(),

@@ -4,8 +4,8 @@ use super::{Ended, Fact, RESTARTS};
 use crate::Timestamp;
 use crate::code::Code;
 use crate::event::{AttemptId, Event, EventKind, Origin, Passage, VERSION};
-use crate::plan::{LaneIx, Plan, StepIx};
-use crate::vocabulary::Stage;
+use crate::plan::{Lane, LaneIx, Plan, StepIx};
+use crate::vocabulary::{Layer, Stage};
 
 /// The words of `child.notified` when the whole plan has passed.
 pub const EVERY_PHASE_PASSED: &str = "every phase passed";
@@ -46,6 +46,7 @@ pub struct Narrator {
     spawned: Option<i64>,
     pid: Option<u32>,
     details: Vec<Option<String>>,
+    ways: Vec<Option<Layer>>,
 }
 
 /// When the parts of a step or lane began, nanoseconds.
@@ -68,6 +69,7 @@ impl Narrator {
             spawned: None,
             pid: None,
             details: vec![None; plan.lanes.len()],
+            ways: vec![None; plan.lanes.len()],
         }
     }
 
@@ -80,6 +82,12 @@ impl Narrator {
     /// without secrets.
     pub fn with_detail(&mut self, lane: LaneIx, detail: impl Into<String>) {
         self.details[lane.0 as usize] = Some(detail.into());
+    }
+
+    /// Whether the lane's connection is of a socket or of TCP; where its places are of both kinds the
+    /// machine does not know.
+    pub fn with_way(&mut self, lane: LaneIx, way: Layer) {
+        self.ways[lane.0 as usize] = Some(way);
     }
 
     /// The child's pid, for the next `child.spawned`.
@@ -200,9 +208,10 @@ impl Narrator {
             }
             Fact::LayerFinished(ix, layer, outcome, code, dials) => {
                 let lane = plan.lane(ix);
+                let way = self.ways[ix.0 as usize].filter(|_| outcome == Passage::Passed);
                 EventKind::LayerFinished {
                     target: lane.target.to_string(),
-                    layer,
+                    layer: dialled_layer(lane, layer, way.or(code.map(Code::layer))),
                     outcome,
                     code: word(code),
                     elapsed_ns: Some((t - self.lanes[ix.0 as usize].layer).max(0) as u64),
@@ -221,6 +230,16 @@ impl Narrator {
             Some(lane) => &mut self.lanes[lane.0 as usize],
             None => &mut self.steps[step.0 as usize],
         }
+    }
+}
+
+/// Of a lane whose places are sockets and ports: which of the two layers it was.
+fn dialled_layer(lane: &Lane, layer: Layer, seen: Option<Layer>) -> Layer {
+    let dialled = [Layer::Socket, Layer::Tcp];
+    let both = dialled.iter().all(|one| lane.layers.contains(one));
+    match seen {
+        Some(seen) if both && dialled.contains(&layer) && dialled.contains(&seen) => seen,
+        _ => layer,
     }
 }
 

@@ -124,6 +124,8 @@ impl Lanes {
     ) -> Result<(), Code> {
         match outcome {
             Ok(connection) => {
+                let socket = matches!(connection.peer(), Some(Address::Unix(_)));
+                narrator.with_way(ix, if socket { Layer::Socket } else { Layer::Tcp });
                 self.lane(ix).connection = Some(Box::new(connection));
                 Ok(())
             }

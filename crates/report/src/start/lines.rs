@@ -92,7 +92,7 @@ pub fn restart(service: &str, ended: Option<&EventKind>, restart: &EventKind) ->
     let lived = lived_ns.map_or(String::new(), |lived| format!(" after {}", took(nanoseconds(lived))));
     let next = match rest_ns {
         Some(rest) => format!("started again in {}, restart {number} of {limit}", took(nanoseconds(*rest))),
-        None => format!("not started again: {limit} restarts in a row are the limit"),
+        None => format!("given up after {limit} restarts in a row"),
     };
     one_line(&format!("tminus: {service} {how}{lived}; {next}"))
 }

@@ -403,7 +403,7 @@ impl Case {
     fn finish(&self, maker: Maker) -> (Plan, World) {
         let Some(recipe) = maker.recipe else { unreachable!("a maker keeps its recipe") };
         let mut plan = recipe.plan();
-        if self.job {
+        if self.job && self.lives.is_none() {
             plan.kind = tminus_core::plan::Kind::Job;
         }
         plan.budget.window = self.window.map(Millis);
@@ -421,7 +421,7 @@ impl Case {
             let lives = self.lives.as_deref().unwrap_or_default();
             world.child = Child {
                 spawning: child.spawning.map(Millis),
-                fails: child.fails,
+                fails: child.fails.filter(|_| self.lives.is_none()),
                 deeds: life_of(lives.first().unwrap_or(&child.deeds)),
                 again: lives.iter().skip(1).map(|deeds| life_of(deeds)).collect(),
                 stopping: child.stopping,
@@ -429,6 +429,11 @@ impl Case {
         }
         if self.lives.is_some() {
             plan.restart = Restart::OnFailure;
+            // Most of the time something else fails before: a child that comes back is to be seen often.
+            for step in &mut plan.steps {
+                let of_child = matches!(step.work, Work::Spawn | Work::Ready(_));
+                (step.critical, step.deadline) = (step.critical && of_child, step.deadline.or(Some(Millis(9_000))));
+            }
         }
         // What is tried for ever has to be told to stop some time.
         if plan.steps.iter().any(|step| step.retry_after_ready) {

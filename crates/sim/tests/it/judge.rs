@@ -530,6 +530,7 @@ impl<'a> Judge<'a> {
     pub(crate) fn forget_step(&mut self, ix: usize) {
         let watch = &mut self.steps[ix];
         (watch.begun, watch.outcome, watch.failed) = (false, None, false);
+        self.plan.steps[ix].lanes.clone().for_each(|lane| self.lanes[lane as usize].forget_load());
     }
 
     pub(crate) fn back_to(&mut self, phase: u16) {

@@ -42,6 +42,12 @@ impl LaneWatch {
             LaneWatch { layers: self.layers, last_dial, recent, last_accepted, answered: true, ..LaneWatch::default() };
     }
 
+    /// The child's next life: what it is asked then has nothing to do with the last one.
+    pub fn forget_load(&mut self) {
+        (self.last_dial, self.last_accepted) = (None, None);
+        self.recent.clear();
+    }
+
     pub fn busy(&self) -> bool {
         self.try_open || self.connected || self.dials.contains(&true)
     }

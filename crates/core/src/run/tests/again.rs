@@ -1,6 +1,6 @@
 //! The child's further lives.
 
-use super::rig::{Rig, exec, plan, probe, ways};
+use super::rig::{Rig, exec, plan, probe};
 use crate::code::Code;
 use crate::event::Passage;
 use crate::plan::{Kind, PhaseIx, Plan, Readiness, Restart, StepIx, Work};
@@ -184,7 +184,6 @@ fn what_is_tried_on_after_ready_waits_until_the_child_is_back() {
         let step = crate::plan::Step { phase: PhaseIx(1), work, ..rest.steps[1 + at].clone() };
         plan.steps.push(crate::plan::Step { needs: Vec::new(), ..step });
     }
-    ways(&mut plan, 0, &[&[Layer::Socket]]);
     (plan.steps[0].critical, plan.steps[0].retry_after_ready, plan.steps[0].tries) = (false, true, 1);
     plan.steps[2].needs = vec![StepIx(1)];
     plan.restart = Restart::OnFailure;

@@ -1,6 +1,6 @@
 //! One way to one dependency over time.
 
-use super::rig::{Rig, plan, probe, ways};
+use super::rig::{Rig, once, plan, probe, ways};
 use crate::code::Code;
 use crate::event::Passage;
 use crate::plan::{LaneIx, Work};
@@ -210,4 +210,102 @@ fn what_ran_out_of_time_is_called_by_what_was_seen_last() {
     // The next try has only begun; it has not seen anything yet.
     rig.wakes_until(60_200);
     assert_eq!(rig.ended(0), Some((Passage::Expired, Some(Code::StartingUp))));
+}
+
+// ---- several places, as libpq asks them
+
+/// A lane of a Postgres target that lists this many places.
+fn several(layers: &[crate::vocabulary::Layer], places: usize) -> crate::plan::Plan {
+    use crate::target::{Host, Place, Target};
+    let mut plan = probe(layers);
+    let Some(mut postgres) = once(None).map(|once| once.database) else { unreachable!("a lease has a database") };
+    let place = |at| match at {
+        0 => Place::Unix("/run/postgresql/.s.PGSQL.5432".into()),
+        at => Place::Tcp(Host { name: format!("10.0.0.{at}"), port: 5432 }),
+    };
+    postgres.places = (0..places).map(place).collect();
+    plan.lanes[0].target = Target::Postgres(postgres);
+    plan
+}
+
+#[test]
+fn of_two_sockets_both_are_dialled() {
+    let (mut rig, said) = Rig::begun(several(&[Socket, Protocol], 2));
+    assert_eq!(said, ["resolve 0"]);
+    assert_eq!(rig.at(0, Input::Resolved(LANE, Ok(2))), ["dial 0.0 address 0"]);
+    assert_eq!(rig.at(1, dialled(0, Err(Code::SocketMissing))), [""; 0]);
+    let said = rig.wakes_until(110);
+    assert!(matches!(said.as_slice(), [(100..=110, text)] if text == "dial 0.0 address 1"), "{said:?}");
+}
+
+#[test]
+fn a_place_that_is_closed_for_good_does_not_close_the_others() {
+    for codes in [[Code::SocketDenied, Code::Refused], [Code::Refused, Code::SocketDenied]] {
+        let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Protocol], 2));
+        rig.at(0, Input::Resolved(LANE, Ok(2)));
+        rig.at(1, dialled(0, Err(codes[0])));
+        rig.wakes_until(110);
+        rig.at(120, dialled(0, Err(codes[1])));
+        assert_eq!(rig.ended(0), None, "{codes:?}: one of them may still come");
+    }
+    let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Protocol], 2));
+    rig.at(0, Input::Resolved(LANE, Ok(2)));
+    rig.at(1, dialled(0, Err(Code::SocketDenied)));
+    rig.wakes_until(110);
+    rig.at(120, dialled(0, Err(Code::SocketNotASocket)));
+    assert_eq!(rig.ended(0), Some((Passage::Failed, Some(Code::SocketNotASocket))));
+}
+
+#[test]
+fn a_server_of_the_wrong_kind_is_followed_by_the_next_place_at_once_and_a_round_by_a_rest() {
+    let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Query], 3));
+    rig.at(0, Input::Resolved(LANE, Ok(3)));
+    rig.at(1, dialled(0, Ok(())));
+    // The next try resolves anew, and begins behind the place that is of no use.
+    for address in [1, 2] {
+        let now = 10 * address;
+        let said = rig.at(now, Input::Shaken(LANE, Err(Code::ReadOnly), None));
+        assert_eq!(said, ["close 0", "resolve 0"]);
+        assert_eq!(rig.at(now + 1, Input::Resolved(LANE, Ok(3))), [format!("dial 0.0 address {address}")]);
+        rig.at(now + 2, dialled(0, Ok(())));
+    }
+    assert_eq!(rig.at(30, Input::Shaken(LANE, Err(Code::ReadOnly), None)), ["close 0"]);
+    let said = rig.wakes_until(1_300);
+    assert!(matches!(said.as_slice(), [(1_030..=1_280, text)] if text == "resolve 0"), "{said:?}");
+    assert_eq!(rig.at(1_301, Input::Resolved(LANE, Ok(3))), ["dial 0.0 address 0"]);
+}
+
+/// One place at a time, so that a fast standby does not win every race against a slow primary.
+#[test]
+fn places_are_dialled_one_after_the_other() {
+    let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Query], 2));
+    rig.at(0, Input::Resolved(LANE, Ok(2)));
+    let dials: Vec<String> = rig.wakes_until(1_999).into_iter().map(|(_, said)| said).collect();
+    assert!(dials.iter().all(|dial| dial.ends_with("address 0")) && dials.len() == 7, "{dials:?}");
+    let said = rig.at(2_000, dialled(0, Err(Code::NoAnswer)));
+    assert_eq!(said.last().map(String::as_str), Some("dial 0.0 address 1"), "{said:?}");
+}
+
+/// The standby answers, the primary is not there: each round is as deep as one that reached it, and
+/// is not followed by the next at once.
+#[test]
+fn a_round_that_ends_at_a_place_that_cannot_be_reached_rests() {
+    let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Query], 2));
+    rig.at(0, Input::Resolved(LANE, Ok(2)));
+    rig.at(1, dialled(0, Ok(())));
+    rig.at(10, Input::Shaken(LANE, Err(Code::ReadOnly), None));
+    rig.at(11, Input::Resolved(LANE, Ok(2)));
+    rig.wakes_until(110);
+    assert_eq!(rig.at(120, dialled(0, Err(Code::Refused))), ["close 0"]);
+    let said = rig.wakes_until(1_400);
+    assert!(matches!(said.as_slice(), [(1_120..=1_370, text)] if text == "resolve 0"), "{said:?}");
+}
+
+#[test]
+fn who_refuses_a_password_is_believed() {
+    let (mut rig, _) = Rig::begun(several(&[Socket, Tcp, Auth], 2));
+    rig.at(0, Input::Resolved(LANE, Ok(2)));
+    rig.at(1, dialled(0, Ok(())));
+    rig.at(10, Input::Shaken(LANE, Err(Code::PasswordRejected), None));
+    assert_eq!(rig.ended(0), Some((Passage::Failed, Some(Code::PasswordRejected))));
 }
