@@ -6,7 +6,7 @@
 //! than [`RESTARTS`] times without [`QUIET`] between: then the failure is the platform's to see.
 //! Where to start reading: [`Machine::comes_back`].
 
-use super::machine::{Child, Doing, Machine, Scope, State};
+use super::machine::{Child, Doing, Machine, Mark, Scope, State};
 use super::{Command, Ended, Fact, pace};
 use crate::event::Passage;
 use crate::plan::{Kind, PhaseIx, Plan, Restart, StepIx, Work};
@@ -50,8 +50,8 @@ impl Machine {
         plan.restart == Restart::OnFailure
             && plan.kind == Kind::Service
             && !plan.implied
-            && self.been_ready
-            && !self.child_stops
+            && self.marks.has(Mark::BeenReady)
+            && !self.marks.has(Mark::ChildStops)
             && ended.is_failure()
     }
 
@@ -76,7 +76,7 @@ impl Machine {
         if self.phase_end > scope.now {
             return false;
         }
-        self.child_ready = false;
+        self.marks.set(Mark::ChildReady, false);
         self.state = State::Starting;
         self.phase = spawning_phase(scope.plan) as u16;
         self.end = scope.plan.budget.usable().map_or(Tick::NEVER, |usable| scope.now.after(usable));

@@ -1,6 +1,6 @@
 //! The child, and what goes on after ready.
 
-use super::machine::{Child, Doing, Machine, Scope, State};
+use super::machine::{Child, Doing, Machine, Mark, Scope, State};
 use super::{Ended, Exit, Fact, Reason};
 use crate::code::Code;
 use crate::event::Passage;
@@ -19,7 +19,7 @@ impl Machine {
             .find(|&ix| scope.plan.steps[ix as usize].work == Work::Spawn && self.is_working(ix));
         self.child = if outcome.is_ok() { Child::Running } else { Child::None };
         if outcome.is_ok() {
-            self.child_stops = false;
+            self.marks.set(Mark::ChildStops, false);
             scope.emit(Fact::ChildSpawned);
         }
         match (self.state, spawn, outcome) {
@@ -134,7 +134,8 @@ impl Machine {
     /// Whether the program is known to have been ready.
     pub(super) fn was_ready(&self, plan: &Plan) -> bool {
         // With a plan, ready is what the plan says; without one, what the program says.
-        if plan.implied { self.child_ready } else { self.been_ready && plan.kind == Kind::Service }
+        let mark = if plan.implied { Mark::ChildReady } else { Mark::BeenReady };
+        self.marks.has(mark) && (plan.implied || plan.kind == Kind::Service)
     }
 }
 

@@ -76,6 +76,31 @@ pub(super) enum Child {
     Exited(Ended),
 }
 
+/// Something that has happened, or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The child has said that it is ready.
+    ChildReady = 1,
+    /// The child has said that it is stopping.
+    ChildStops = 2,
+    /// Every phase has passed once.
+    BeenReady = 4,
+}
+
+/// What has happened, a bit each: a machine is small, because a fleet has many.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    pub(super) fn has(self, mark: Mark) -> bool {
+        self.0 & mark as u8 != 0
+    }
+
+    pub(super) fn set(&mut self, mark: Mark, is: bool) {
+        self.0 = if is { self.0 | mark as u8 } else { self.0 & !(mark as u8) };
+    }
+}
+
 /// What one step of the machine works with.
 pub(super) struct Scope<'a> {
     pub(super) plan: &'a Plan,
@@ -97,11 +122,7 @@ pub struct Machine {
     pub(super) state: State,
     pub(super) phase: u16,
     pub(super) announced: u8,
-    pub(super) child_ready: bool,
-    /// The child has said that it is stopping.
-    pub(super) child_stops: bool,
-    /// Every phase has passed once.
-    pub(super) been_ready: bool,
+    pub(super) marks: Marks,
     /// Restarts of the child in a row.
     pub(super) restarts: u8,
     pub(super) child: Child,
@@ -137,9 +158,7 @@ impl Machine {
             state: State::New,
             phase: 0,
             announced: 0,
-            child_ready: false,
-            child_stops: false,
-            been_ready: false,
+            marks: Marks::default(),
             restarts: 0,
             child: Child::None,
             phase_began: Tick(0),
@@ -203,9 +222,9 @@ impl Machine {
             Input::Leased(step, outcome) => self.leased(step, outcome, scope),
             Input::Renewed(step, outcome) => self.renewed(step, outcome, scope),
             Input::Spawned(outcome) => self.spawned(outcome, scope),
-            Input::ChildReady => self.child_ready = true,
+            Input::ChildReady => self.marks.set(Mark::ChildReady, true),
             Input::ChildExtends(by) => self.extend_watching(by, scope),
-            Input::ChildStopping => self.child_stops = true,
+            Input::ChildStopping => self.marks.set(Mark::ChildStops, true),
             Input::ChildExited(ended) => self.child_exited(ended, scope),
             Input::Finalized(step) => self.leaving.finalized(step),
             Input::Stop(signal) => self.told_to_stop(signal, scope),
@@ -261,7 +280,7 @@ impl Machine {
         let ix = PhaseIx(self.phase);
         let Some(phase) = scope.plan.phases.get(self.phase as usize) else {
             self.state = State::Ready;
-            self.been_ready = true;
+            self.marks.set(Mark::BeenReady, true);
             self.begin_quiet(scope.now);
             self.after_ready(scope);
             return;

@@ -3,7 +3,7 @@
 
 use super::lane::{Way, grace};
 use super::lease::concerns_lease;
-use super::machine::{Child, Doing, Machine, Scope, State};
+use super::machine::{Child, Doing, Machine, Mark, Scope, State};
 use super::{Command, Fact, pace};
 use crate::code::{Class, Code};
 use crate::event::Passage;
@@ -38,7 +38,7 @@ impl Machine {
             }
             Doing::Resting if state.wake <= scope.now => self.run(ix, scope),
             Doing::Queueing if state.wake <= scope.now => self.acquire(ix, scope),
-            Doing::Watching if self.child_ready => self.finish(ix, Passage::Passed, None, scope),
+            Doing::Watching if self.marks.has(Mark::ChildReady) => self.finish(ix, Passage::Passed, None, scope),
             _ => return false,
         }
         true

@@ -269,10 +269,14 @@ fn deed(exits: u32) -> impl Strategy<Value = ChildDeed> {
 
 /// A life of a child that comes to its end sooner or later, most of the time after it was ready.
 fn life() -> impl Strategy<Value = Vec<(u32, ChildDeed)>> {
-    (0u32..2_000, vec((time(), deed(3)), 0..3)).prop_map(|(ready, mut deeds)| {
-        deeds.push((ready, ChildDeed::Ready));
-        deeds
-    })
+    let failing = proptest::sample::select(vec![Ended::Code(1), Ended::Code(3), Ended::Signal(9), Ended::Signal(11)]);
+    (0u32..2_000, vec((time(), deed(1)), 0..2), weighted(0.8, (2_000u32..9_000, failing))).prop_map(
+        |(ready, mut deeds, fails)| {
+            deeds.push((ready, ChildDeed::Ready));
+            deeds.extend(fails.map(|(at, ended)| (at, ChildDeed::Exits(ended))));
+            deeds
+        },
+    )
 }
 
 fn child() -> impl Strategy<Value = AChild> {
@@ -414,7 +418,9 @@ impl Case {
         let mut world = World::good(&plan);
         world.dependencies = maker.lanes;
         (world.works, world.leases) = (maker.works, maker.leases);
-        world.stops = self.stops.iter().map(|(at, signal)| (Millis(*at), *signal)).collect();
+        let early = if self.lives.is_some() { 20_000 } else { 0 };
+        world.stops =
+            self.stops.iter().filter(|(at, _)| *at >= early).map(|(at, signal)| (Millis(*at), *signal)).collect();
         if let Some((_, child)) = &self.child {
             let stubborn = !matches!(child.stopping, Stopping::Ends(..));
             plan.stop.kill_after = child.kill_after.or(if stubborn { Some(5_000) } else { None }).map(Millis);
