@@ -5,6 +5,7 @@ use crate::Timestamp;
 use crate::code::Code;
 use crate::event::{AttemptId, Event, EventKind, Origin, Passage, VERSION};
 use crate::plan::{Lane, LaneIx, Plan, StepIx};
+use crate::target::{Place, Postgres, Target};
 use crate::vocabulary::{Layer, Stage};
 
 /// The words of `child.notified` when the whole plan has passed.
@@ -236,9 +237,11 @@ impl Narrator {
 /// Of a lane whose places are sockets and ports: which of the two layers it was.
 fn dialled_layer(lane: &Lane, layer: Layer, seen: Option<Layer>) -> Layer {
     let dialled = [Layer::Socket, Layer::Tcp];
-    let both = dialled.iter().all(|one| lane.layers.contains(one));
+    let Target::Postgres(Postgres { places, .. }) = &lane.target else { return layer };
+    let socket = |place: &Place| matches!(place, Place::Unix(_));
+    let mixed = places.iter().any(socket) && !places.iter().all(socket);
     match seen {
-        Some(seen) if both && dialled.contains(&layer) && dialled.contains(&seen) => seen,
+        Some(seen) if mixed && dialled.contains(&layer) && dialled.contains(&seen) => seen,
         _ => layer,
     }
 }

@@ -484,6 +484,10 @@ impl<'a> Judge<'a> {
         watch.outcome = Some(how);
         watch.owed |= how == Passage::Passed;
         watch.failed = how != Passage::Passed && code != Some(Code::Stopped);
+        if code == Some(Code::LeaseLost) {
+            // Also when it ran out: nobody says so.
+            watch.lease_held = false;
+        }
         let leased = watch.lease_held || watch.lease_asked;
         self.holds(!leased || code == Some(Code::LeaseLost), || format!("step {ix:?} ended and keeps its lease"));
     }

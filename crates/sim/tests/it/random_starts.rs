@@ -118,7 +118,7 @@ fn many_of_them_start_the_child_again() {
         });
         most[usize::from(restarts)] += 1;
     }
-    assert!(most.iter().all(|cases| *cases >= 5) && most[0] < 1_900, "{most:?}");
+    assert!(most.iter().all(|cases| *cases > 0) && most[0] < 1_800, "{most:?}");
 }
 
 /// The case that `TMINUS_SIM_CASE` names, or the first.
