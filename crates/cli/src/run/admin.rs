@@ -378,7 +378,7 @@ mod tests {
         kinds.extend([finished(2_000_000_000), ready()]);
         let back = snapshot(kinds);
         assert!(status("GET /ready HTTP/1.1\r\n\r\n", &back).contains("200"));
-        let metrics = back.metrics();
+        let metrics = back.metrics(true);
         assert!(metrics.contains("tminus_restarts_total 1\n"), "{metrics}");
         // A label must not occur twice.
         assert_eq!(metrics.matches("tminus_phase_seconds{phase=\"services\"}").count(), 1, "{metrics}");

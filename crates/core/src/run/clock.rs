@@ -7,6 +7,15 @@ use crate::time::{Millis, Tick};
 
 /// Waiting is announced once it has taken this long, and at 50 % and 80 % of its limit.
 const ANNOUNCE: Millis = Millis::secs(10);
+/// Without a limit it is announced again, ever more seldom: a wait that nobody ends must not look like
+/// nothing. Marks and times.
+const ENDLESS: [(u8, Millis); 5] = [
+    (8, Millis::secs(60)),
+    (16, Millis::secs(300)),
+    (32, Millis::secs(900)),
+    (64, Millis::secs(1800)),
+    (128, Millis::secs(3600)),
+];
 /// Shorter waits are over before anybody has read that they go on.
 const WORTH_A_WORD: u32 = 2_000;
 
@@ -62,7 +71,13 @@ impl Machine {
             _ => self.phase_began.after(Millis((u64::from(limit) * u64::from(percent) / 100) as u32)),
         };
         let times = [(1, self.phase_began.after(ANNOUNCE)), (2, share(50)), (4, share(80))];
-        times.into_iter().filter(|(bit, at)| self.announced & bit == 0 && *at != Tick::NEVER).min_by_key(|(_, at)| *at)
+        let endless = ENDLESS.map(|(bit, after)| (bit, self.phase_began.after(after)));
+        let endless = endless.into_iter().filter(|_| self.phase_end == Tick::NEVER);
+        times
+            .into_iter()
+            .chain(endless)
+            .filter(|(bit, at)| self.announced & bit == 0 && *at != Tick::NEVER)
+            .min_by_key(|(_, at)| *at)
     }
 
     pub(super) fn next_wake(&self, plan: &Plan) -> Tick {

@@ -185,6 +185,17 @@ fn waiting_is_announced_at_ten_seconds_half_and_four_fifths() {
     assert_eq!(said, [10_000, 30_000, 48_000]);
 }
 
+#[test]
+fn waiting_without_a_limit_is_announced_again_and_ever_more_seldom() {
+    let mut endless = plan(&[&[exec(None)]]);
+    (endless.phases[0].deadline, endless.steps[0].deadline, endless.budget.window) = (None, None, None);
+    let (mut rig, _) = Rig::begun(endless);
+    let said = rig.wakes_until(5_000_000);
+    let at: Vec<u32> = said.iter().filter(|(_, said)| said.starts_with("announce 0")).map(|(at, _)| at / 1000).collect();
+    assert_eq!(at, [10, 60, 300, 900, 1_800, 3_600]);
+    assert!(said.iter().all(|(_, said)| said.ends_with("of None")), "{said:?}");
+}
+
 // ---- leases
 
 fn leased(outcome: Result<(), Code>) -> Input {
