@@ -100,7 +100,9 @@ fn with_a_plan_and_inherit_nothing_is_owed_as_pid_1() {
 fn tminus_off_is_the_program_alone_in_every_row() {
     process::wait_at_most(Duration::from_secs(3));
     let right = |supervisor: &Supervisor| -> BTreeMap<&str, bool> {
-        matrix::results(supervisor, World::Ordinary).into_iter().map(|(row, result)| (row, result.is_ok())).collect()
+        // Without anybody who reaps, a thousand orphans would be waited for patiently.
+        let results = matrix::results_of(supervisor, World::Ordinary, |row| !row.contains("1000"));
+        results.into_iter().map(|(row, result)| (row, result.is_ok())).collect()
     };
     let alone = right(&supervisor("env", &["env"]));
     let off = right(&supervisor("off", &["env", "TMINUS=off", slim(), "run", "--"]));

@@ -71,9 +71,18 @@ pub fn rows() -> impl Iterator<Item = &'static str> {
 
 /// Every row with its result.
 pub fn results(supervisor: &Supervisor, world: World) -> BTreeMap<&'static str, Result<(), String>> {
+    results_of(supervisor, world, |_| true)
+}
+
+/// Those rows with their results that are wanted.
+pub fn results_of(
+    supervisor: &Supervisor,
+    world: World,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<&'static str, Result<(), String>> {
     let Some(wrapper) = world.wrapper() else { return BTreeMap::new() };
     let setting = Setting { supervisor, world, wrapper };
-    ROWS.iter().map(|(name, row)| (*name, row(&setting))).collect()
+    ROWS.iter().filter(|(name, _)| wanted(name)).map(|(name, row)| (*name, row(&setting))).collect()
 }
 
 /// Fails with all rows that are wrong; returns the results otherwise.
