@@ -36,7 +36,7 @@ struct Table {
     rows: Vec<(u64, u64)>,
 }
 
-const FILE: &str = "knowledge/platforms.toml";
+const FILE: &str = "../../knowledge/platforms.toml";
 const KINDS: [&str; 3] = ["documented", "reported", "own"];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -24,6 +24,9 @@ fn sources() -> Vec<(String, String)> {
     }
     let mut files = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), "knowledge", &mut files);
+    // All but the facts of platforms, which are `check`'s: a file that the build does not read would
+    // be missing from what is built in.
+    files.retain(|(name, _)| name != "knowledge/platforms.toml");
     files.sort();
     files
 }
