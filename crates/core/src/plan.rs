@@ -30,6 +30,7 @@ mod work;
 use crate::target::Target;
 use crate::time::Millis;
 use crate::vocabulary::{Layer, Role, words};
+pub(crate) use error::suggest;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -184,7 +184,7 @@ fn parse(text: &str, file: usize, name: &str) -> Result<Node, Vec<PlanError>> {
         related: None,
     };
     if text.len() > LONGEST_TEXT {
-        let what = format!("the plan has {} bytes; {LONGEST_TEXT} are the most", text.len());
+        let what = format!("the plan is larger than {LONGEST_TEXT} bytes");
         return Err(vec![error(PlanCode::TooLarge, None, what, "check that this is the plan")]);
     }
     let (document, mistakes) = DeTable::parse_recoverable(text);

@@ -130,7 +130,7 @@ impl fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 /// "did you mean ...?" with the nearest of `known`, if one is near enough to be meant.
-pub(super) fn suggest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub(crate) fn suggest<'k>(wrong: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     // Nobody misspells a word of a hundred letters, and the distance is quadratic.
     if wrong.len() > 64 {
         return None;

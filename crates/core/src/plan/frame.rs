@@ -4,10 +4,10 @@
 
 use super::budget::stop_time;
 use super::error::PlanCode;
-use super::raw::{RawOwners, RawPlan};
+use super::raw::{RawPlan, RawProfileSettings};
 use super::scope::Scope;
 use super::settings::{Origin, Setting};
-use super::shape::{Located, read_positive, read_word, shown};
+use super::shape::{Located, Whole, read_positive, read_word, shown};
 use super::words::SignalKey;
 use super::{Budget, Capture, Dialling, ExitCodes, Kind, Plan, Restart, Stop};
 use crate::target::SOCKET_PATH_MAX;
@@ -15,6 +15,9 @@ use crate::time::Millis;
 use crate::vocabulary::Role;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+/// An exit code that a program can have.
+type Code = Whole<1, 125>;
 
 /// The plan without its phases, and what else the file says.
 pub(super) struct Frame {
@@ -29,21 +32,21 @@ const UNKNOWN_STOP: Millis = Millis::secs(10);
 const BEFORE_KILL: Millis = Millis::secs(1);
 
 /// Reads everything besides the phases.
-pub(super) fn frame(raw: &RawPlan, budget: &Budget, scope: &mut Scope<'_, '_>) -> Frame {
+pub(super) fn frame(raw: &RawPlan, profile: &RawProfileSettings, budget: &Budget, scope: &mut Scope<'_, '_>) -> Frame {
     let service = raw.service.as_ref().map(|service| &service.value);
     let kind = service.and_then(|service| service.kind.as_ref());
-    let kind = settled("service.kind", kind, Kind::Service, |kind| kind.as_str().to_owned(), scope);
+    let kind = settled("service.kind", (None, kind), Kind::Service, |kind| kind.as_str().to_owned(), scope);
     let revision = revision(raw, scope);
     let plan = Plan {
         kind,
-        dialling: dialling(raw, scope),
-        stop: stop(raw, budget, scope),
-        exit: exit(raw, scope),
-        capture: capture(raw, scope),
-        admin: admin(raw, scope),
-        restart: restart(raw, scope),
-        state_dir: state_dir(raw, scope),
-        owners: raw.owners.as_ref().map(|owners| teams(&owners.value)).unwrap_or_default(),
+        dialling: dialling(raw, profile, scope),
+        stop: stop(raw, profile, budget, scope),
+        exit: exit(raw, profile, scope),
+        capture: capture(raw, profile, scope),
+        admin: admin(raw, profile, scope),
+        restart: restart(raw, profile, scope),
+        state_dir: state_dir(raw, profile, scope),
+        owners: owners(raw, profile),
         redact: scope.redact.clone(),
         ..Plan::observing(name(raw, scope))
     };
@@ -51,15 +54,15 @@ pub(super) fn frame(raw: &RawPlan, budget: &Budget, scope: &mut Scope<'_, '_>) -
     Frame { plan, revision, catalogue: catalogue.map(|dir| dir.value.clone()) }
 }
 
-/// A value of the plan, or its default; noted either way.
+/// A value of the profile or the plan, or its default; noted either way.
 fn settled<T: Clone>(
     key: &str,
-    given: Option<&Located<T>>,
+    (profile, plan): (Option<&Located<T>>, Option<&Located<T>>),
     default: T,
     text: impl Fn(&T) -> String,
     scope: &mut Scope<'_, '_>,
 ) -> T {
-    let (value, origin) = scope.profiled(None, given).unwrap_or((default, Origin::Default));
+    let (value, origin) = scope.profiled(profile, plan).unwrap_or((default, Origin::Default));
     scope.note(key, text(&value), origin);
     value
 }
@@ -87,36 +90,46 @@ fn revision(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Option<String> {
     Some(revision)
 }
 
-fn dialling(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Dialling {
-    let own = raw.dialling.as_ref().map(|dialling| &dialling.value);
+/// A key of a table, as the profile and as the plan give it.
+macro_rules! key {
+    ($profile:ident, $raw:ident, $table:ident, $key:ident) => {
+        (
+            $profile.$table.as_ref().and_then(|table| table.value.$key.as_ref()),
+            $raw.$table.as_ref().and_then(|table| table.value.$key.as_ref()),
+        )
+    };
+}
+
+fn dialling(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> Dialling {
     let usual = Dialling::default();
     let time = Millis::to_string;
-    let stagger = own.and_then(|own| own.stagger.as_ref());
-    let life = own.and_then(|own| own.life.as_ref());
-    let handshake = own.and_then(|own| own.handshake.as_ref());
-    let in_flight = own.and_then(|own| own.in_flight.as_ref());
-    let in_flight = in_flight.map(|located| Located { value: located.value.0 as u8, at: located.at.clone() });
+    let stagger = key!(profile, raw, dialling, stagger);
+    let life = key!(profile, raw, dialling, life);
+    let in_flight = key!(profile, raw, dialling, in_flight);
+    let handshake = key!(profile, raw, dialling, handshake);
     Dialling {
         stagger: settled("dialling.stagger", stagger, usual.stagger, time, scope),
         life: settled("dialling.life", life, usual.life, time, scope),
-        in_flight: settled("dialling.in_flight", in_flight.as_ref(), usual.in_flight, u8::to_string, scope),
+        in_flight: settled("dialling.in_flight", in_flight, Whole(usual.in_flight.into()), number, scope).0 as u8,
         handshake: settled("dialling.handshake", handshake, usual.handshake, time, scope),
     }
 }
 
-fn stop(raw: &RawPlan, budget: &Budget, scope: &mut Scope<'_, '_>) -> Stop {
-    let own = raw.stop.as_ref().map(|stop| &stop.value);
-    let signal = own.and_then(|own| own.signal.as_ref());
+fn number<const LOW: i64, const HIGH: i64>(number: &Whole<LOW, HIGH>) -> String {
+    number.0.to_string()
+}
+
+fn stop(raw: &RawPlan, profile: &RawProfileSettings, budget: &Budget, scope: &mut Scope<'_, '_>) -> Stop {
+    let signal = key!(profile, raw, stop, signal);
     let signal = settled("stop.signal", signal, SignalKey(15), |signal| signal.name().to_owned(), scope);
-    let given = scope
-        .over(Setting::KillAfter, read_positive)
-        .or_else(|| scope.profiled(None, own.and_then(|own| own.kill_after.as_ref())));
+    let (of_profile, own) = key!(profile, raw, stop, kill_after);
+    let given = scope.over(Setting::KillAfter, read_positive).or_else(|| scope.profiled(of_profile, own));
     let (kill_after, origin) = given.unwrap_or_else(|| match stop_time(budget) {
         Some(grace) if grace > BEFORE_KILL => (grace.less(BEFORE_KILL), Origin::Preset(budget.platform)),
         Some(grace) => (grace, Origin::Preset(budget.platform)),
         None => (UNKNOWN_STOP, Origin::Default),
     });
-    if let (Some(grace), Some(located)) = (stop_time(budget), own.and_then(|own| own.kill_after.as_ref()))
+    if let (Some(grace), Some(located)) = (stop_time(budget), of_profile.or(own))
         && kill_after > grace
     {
         let what = format!("the platform ends the child after {grace}: `kill_after` of {kill_after} never fires");
@@ -131,35 +144,33 @@ fn stop(raw: &RawPlan, budget: &Budget, scope: &mut Scope<'_, '_>) -> Stop {
     Stop { signal: signal.0, kill_after: Some(kill_after) }
 }
 
-fn exit(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> ExitCodes {
-    let own = raw.exit.as_ref().map(|exit| &exit.value);
-    let mut code = |key: &'static str, given: Option<&Located<super::shape::Whole<1, 125>>>, usual: u8| {
-        if let Some(two) = given.filter(|code| code.value.0 == 2) {
+fn exit(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> ExitCodes {
+    let mut code = |key: &'static str, given: (Option<&Located<Code>>, Option<&Located<Code>>), usual: u8| {
+        for two in [given.0, given.1].into_iter().flatten().filter(|code| code.value.0 == 2) {
             let what = "2 is the code of usage errors";
             scope.error(PlanCode::OutOfRange, Some(&two.at), what, "choose 1, or one from 3 to 125");
         }
-        let given = given.map(|located| Located { value: located.value.0 as u8, at: located.at.clone() });
-        settled(key, given.as_ref(), usual, u8::to_string, scope)
+        settled(key, given, Whole(usual.into()), number, scope).0 as u8
     };
     let usual = ExitCodes::default();
     ExitCodes {
-        expired: code("exit.expired", own.and_then(|own| own.expired.as_ref()), usual.expired),
-        hopeless: code("exit.hopeless", own.and_then(|own| own.hopeless.as_ref()), usual.hopeless),
+        expired: code("exit.expired", key!(profile, raw, exit, expired), usual.expired),
+        hopeless: code("exit.hopeless", key!(profile, raw, exit, hopeless), usual.hopeless),
     }
 }
 
-fn capture(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Capture {
+fn capture(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> Capture {
     let known: Vec<&str> = Capture::ALL.iter().map(|word| word.as_str()).collect();
-    let own = raw.output.as_ref().and_then(|output| output.value.capture.as_ref());
+    let (of_profile, own) = key!(profile, raw, output, capture);
     let (capture, origin) = scope
         .over(Setting::Capture, |text| read_word(text, &known))
-        .or_else(|| scope.profiled(None, own))
+        .or_else(|| scope.profiled(of_profile, own))
         .unwrap_or((Capture::Auto, Origin::Default));
     scope.note("output.capture", capture.as_str(), origin);
     capture
 }
 
-fn restart(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Restart {
+fn restart(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> Restart {
     let known: Vec<&str> = Restart::ALL.iter().map(|word| word.as_str()).collect();
     let service = raw.service.as_ref().and_then(|service| service.value.restart.as_ref());
     if let (Some(top), Some(service)) = (&raw.restart, service) {
@@ -172,36 +183,33 @@ fn restart(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Restart {
     }
     let (restart, origin) = scope
         .over(Setting::Restart, |text| read_word(text, &known))
-        .or_else(|| scope.profiled(None, service.or(raw.restart.as_ref())))
+        .or_else(|| scope.profiled(profile.restart.as_ref(), service.or(raw.restart.as_ref())))
         .unwrap_or((Restart::Never, Origin::Default));
     scope.note("restart", restart.as_str(), origin);
     restart
 }
 
-fn state_dir(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Option<String> {
+fn state_dir(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> Option<String> {
     let (dir, origin) = scope
         .over(Setting::StateDir, |text| Ok(text.to_owned()))
-        .or_else(|| scope.profiled(None, raw.state_dir.as_ref()))?;
+        .or_else(|| scope.profiled(profile.state_dir.as_ref(), raw.state_dir.as_ref()))?;
     scope.note("state_dir", dir.clone(), origin);
     Some(dir)
 }
 
-fn admin(raw: &RawPlan, scope: &mut Scope<'_, '_>) -> Option<String> {
-    let own = raw.admin.as_ref().and_then(|admin| admin.value.listen.as_ref());
-    let given = scope.over(Setting::Admin, |text| listen(text).map(|()| text.to_owned()));
-    let (address, origin) = match given {
-        Some(given) => given,
-        None => {
-            let own = own?;
-            if let Err((code, what, hint)) = listen(&own.value) {
-                let what = format!("{} {what}", shown(&own.value));
-                let error = scope.mistake(code, Some(&own.at), what).maybe_hint(hint);
-                scope.reader.errors.push(error);
-                return None;
-            }
-            (own.value.clone(), scope.plan_origin(&own.at))
+fn admin(raw: &RawPlan, profile: &RawProfileSettings, scope: &mut Scope<'_, '_>) -> Option<String> {
+    let (of_profile, own) = key!(profile, raw, admin, listen);
+    // One that another goes before is looked at too: it holds in other environments.
+    for given in [of_profile, own].into_iter().flatten() {
+        if let Err((code, what, hint)) = listen(&given.value) {
+            let what = format!("{} {what}", shown(&given.value));
+            let error = scope.mistake(code, Some(&given.at), what).maybe_hint(hint);
+            scope.reader.errors.push(error);
         }
-    };
+    }
+    let (address, origin) = scope
+        .over(Setting::Admin, |text| listen(text).map(|()| text.to_owned()))
+        .or_else(|| scope.profiled(of_profile, own))?;
     scope.note("admin.listen", address.clone(), origin);
     Some(address)
 }
@@ -225,14 +233,20 @@ fn listen(text: &str) -> Result<(), (PlanCode, String, Option<String>)> {
 }
 
 /// Teams by role.
-fn teams(raw: &RawOwners) -> BTreeMap<Role, String> {
-    let all = [
-        (Role::Application, &raw.application),
-        (Role::Build, &raw.build),
-        (Role::Platform, &raw.platform),
-        (Role::Network, &raw.network),
-        (Role::Database, &raw.database),
-        (Role::Vendor, &raw.vendor),
+fn owners(raw: &RawPlan, profile: &RawProfileSettings) -> BTreeMap<Role, String> {
+    macro_rules! team {
+        ($role:ident, $key:ident) => {{
+            let (of_profile, own) = key!(profile, raw, owners, $key);
+            of_profile.or(own).map(|team| (Role::$role, team.value.clone()))
+        }};
+    }
+    let teams = [
+        team!(Application, application),
+        team!(Build, build),
+        team!(Platform, platform),
+        team!(Network, network),
+        team!(Database, database),
+        team!(Vendor, vendor),
     ];
-    all.into_iter().filter_map(|(role, team)| Some((role, team.as_ref()?.value.clone()))).collect()
+    teams.into_iter().flatten().collect()
 }

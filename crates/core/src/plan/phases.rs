@@ -7,7 +7,10 @@
 use super::document::Node;
 use super::draft::{Need, PhaseDraft, StepDraft};
 use super::error::{PlanCode, list, suggest};
-use super::raw::{Count, RawFinalizer, RawPhase, RawPool, RawProfile, RawProfilePhase, RawProfileValues, RawStep};
+use super::raw::{
+    RawFinalizer, RawPhase, RawPool, RawProfile, RawProfilePhase, RawProfilePool, RawProfileSettings, RawProfileStep,
+    RawProfileValues, RawStep,
+};
 use super::scope::Scope;
 use super::settings::Origin;
 use super::shape::{Located, MaybeZero, Whole, shown};
@@ -56,8 +59,9 @@ pub(super) fn drafts(
     let mut written = Written::default();
     for (index, phase) in raw.iter().enumerate() {
         let Some(name) = phase.value.name.as_ref().map(|name| name.value.0.clone()) else { continue };
-        if name == "budget" {
-            let what = "a phase cannot be called `budget`: profiles use that name for the platform's time";
+        if RawProfileSettings::KEYS.contains(&name.as_str()) {
+            let what =
+                format!("a phase cannot be called `{name}`: profiles use that name for settings of the whole plan");
             scope.error(PlanCode::BadName, phase.value.name.as_ref().map(|name| &name.at), what, "choose another name");
         }
         let values = profile.phases.iter().find(|(known, ..)| *known == name).map(|(_, _, values)| values);
@@ -68,10 +72,7 @@ pub(super) fn drafts(
         for (index, raw) in raw_steps.iter().enumerate() {
             let given = keys(nodes, index);
             if let Some(mut step) = step(raw, &given, (&phase.value, values), scope, &mut written.pools) {
-                if !step.critical && step.deadline.or(deadline).is_none() {
-                    step.deadline = Some(OPTIONAL);
-                    scope.note(format!("step.{}.deadline", step.name), OPTIONAL.to_string(), Origin::Default);
-                }
+                bounded_if_optional(&mut step, deadline, scope);
                 draft.steps.push(step);
             }
         }
@@ -79,6 +80,47 @@ pub(super) fn drafts(
     }
     unknown_names(profile, &written.phases, scope);
     written
+}
+
+/// Gives default phases, and every step of theirs, what the profile has for the phase.
+pub(super) fn of_profile(drafts: &mut [PhaseDraft], profile: &RawProfile, scope: &mut Scope<'_, '_>) {
+    for (name, _, RawProfilePhase { own, .. }) in &profile.phases {
+        let Some(draft) = drafts.iter_mut().find(|draft| draft.name == *name) else { continue };
+        if let Some(deadline) = &own.deadline {
+            draft.deadline = Some(deadline.value);
+            let origin = scope.profile_origin(&deadline.at);
+            scope.note(format!("phase.{name}.deadline"), deadline.value.to_string(), origin);
+        }
+        for step in &mut draft.steps {
+            macro_rules! take {
+                ($key:ident, $field:ident, $read:expr) => {
+                    if let Some(value) = &own.$key {
+                        step.$field = $read(value.value);
+                        let text = format!("{}", $read(value.value));
+                        let origin = scope.profile_origin(&value.at);
+                        scope.note(format!("step.{}.{}", step.name, stringify!($key)), text, origin);
+                    }
+                };
+            }
+            take!(critical, critical, |value: bool| value);
+            take!(retry_after_ready, retry_after_ready, |value: bool| value);
+            take!(credentials_grace, propagation, |MaybeZero(time)| time);
+            if let Some(tries) = &own.tries {
+                step.tries = Some(tries.value.0 as u16);
+                let origin = scope.profile_origin(&tries.at);
+                scope.note(format!("step.{}.tries", step.name), tries.value.0.to_string(), origin);
+            }
+            bounded_if_optional(step, draft.deadline, scope);
+        }
+    }
+}
+
+/// What is optional must not use up the time of what is not.
+fn bounded_if_optional(step: &mut StepDraft, of_phase: Option<Millis>, scope: &mut Scope<'_, '_>) {
+    if !step.critical && step.deadline.or(of_phase).is_none() {
+        step.deadline = Some(OPTIONAL);
+        scope.note(format!("step.{}.deadline", step.name), OPTIONAL.to_string(), Origin::Default);
+    }
 }
 
 /// Whether the plan holds more than machines can index or people can read.
@@ -131,7 +173,7 @@ fn phase_deadline(
 
 /// Where the values of a step may stand.
 struct Layers<'v> {
-    profile_step: Option<&'v RawProfileValues>,
+    profile_step: Option<&'v RawProfileStep>,
     profile_phase: Option<&'v RawProfileValues>,
     step: &'v RawStep,
     phase: &'v RawPhase,
@@ -140,9 +182,10 @@ struct Layers<'v> {
 /// Takes a value from where it stands first, and notes it.
 macro_rules! first {
     ($layers:ident, $key:ident, $scope:ident, $name:expr, $default:expr, $read:expr, $text:expr) => {{
-        let profile = |values: Option<&RawProfileValues>| values.and_then(|values| values.$key.clone());
-        let found = profile($layers.profile_step)
-            .or_else(|| profile($layers.profile_phase))
+        let found = $layers
+            .profile_step
+            .and_then(|values| values.$key.clone())
+            .or_else(|| $layers.profile_phase.and_then(|values| values.$key.clone()))
             .map(|value| ($read(value.value), $scope.profile_origin(&value.at)))
             .or_else(|| $layers.step.$key.clone().map(|v| ($read(v.value), Origin::Step($scope.line(&v.at)))))
             .or_else(|| $layers.phase.$key.clone().map(|v| ($read(v.value), Origin::Phase($scope.line(&v.at)))));
@@ -188,7 +231,8 @@ fn step(
     draft.finalizer = raw.value.finalizer.as_ref().and_then(|finalizer| finalized(&finalizer.value));
     draft.asks_child = matches!(kind, Some("ready" | "request" | "websocket"));
     work::work(&raw.value, &mut draft, scope);
-    pools.extend(raw.value.pool.as_ref().map(|located| pool(name, &located.value)));
+    let of_profile = profile_step.and_then(|values| values.pool.as_ref());
+    pools.extend(pool(name, raw.value.pool.as_ref(), of_profile, scope));
     Some(draft)
 }
 
@@ -208,10 +252,35 @@ fn finalized(raw: &RawFinalizer) -> Option<(Vec<String>, Millis)> {
     Some((raw.exec.as_ref()?.value.0.clone(), deadline))
 }
 
-fn pool(step: String, raw: &RawPool) -> Pool {
-    let count = |count: &Option<Located<Count>>, usual| count.as_ref().map_or(usual, |count| count.value.0 as u32);
-    let overflow = raw.overflow.as_ref().map_or(0, |overflow| overflow.value.0 as u32);
-    Pool { step, size: count(&raw.size, 1), overflow, workers: count(&raw.workers, 1) }
+/// What the program opens there, key by key from the profile, the step or the defaults.
+fn pool(
+    step: String,
+    own: Option<&Located<RawPool>>,
+    of_profile: Option<&Located<RawProfilePool>>,
+    scope: &mut Scope<'_, '_>,
+) -> Option<Pool> {
+    let profile = of_profile.map(|pool| &pool.value);
+    let Some(own) = own.map(|pool| &pool.value) else {
+        // What differs from nothing says nothing.
+        if let Some(of_profile) = of_profile {
+            let what = format!("the profile changes the pool of step {}, which has none", shown(&step));
+            scope.error(PlanCode::Conflict, Some(&of_profile.at), what, "give the step a `pool` of its own");
+        }
+        return None;
+    };
+    macro_rules! count {
+        ($key:ident, $usual:literal) => {{
+            let of_profile = profile.and_then(|pool| pool.$key.as_ref());
+            let (count, origin) = of_profile
+                .map(|count| (count.value.0, scope.profile_origin(&count.at)))
+                .or_else(|| own.$key.as_ref().map(|count| (count.value.0, Origin::Step(scope.line(&count.at)))))
+                .unwrap_or(($usual, Origin::Default));
+            scope.note(format!("step.{step}.pool.{}", stringify!($key)), count.to_string(), origin);
+            count as u32
+        }};
+    }
+    let (size, overflow, workers) = (count!(size, 1), count!(overflow, 0), count!(workers, 1));
+    Some(Pool { step, size, overflow, workers })
 }
 
 /// Says which names of the used profile the plan does not have.

@@ -5,7 +5,7 @@
 //! later. A key is named as the plan writes it.
 //! Where to start reading: [`RawPlan`], then [`RawStep`].
 
-use super::document::{Node, Place};
+use super::document::{Entry, Node, Place, Value};
 use super::shape::{Located, MaybeZero, Reader, Shape, Whole, shape};
 use super::words::{
     Address, Answers, Argv, Egress, EnvItem, Headers, JsonMatch, Name, OnceKey, OneOrMany, ReadyKey, SignalKey,
@@ -267,7 +267,7 @@ shape! {
         json: JsonMatch,
     }
 
-    /// Values of a phase, or of a step, for one environment.
+    /// Values of a phase for one environment.
     RawProfileValues requires [] {
         /// Instead of the plan's `deadline`.
         deadline: Millis,
@@ -279,6 +279,32 @@ shape! {
         retry_after_ready: bool,
         /// Instead of the plan's `credentials_grace`.
         credentials_grace: MaybeZero,
+    }
+
+    /// Values of a step for one environment.
+    RawProfileStep requires [] {
+        /// Instead of the plan's `deadline`.
+        deadline: Millis,
+        /// Instead of the plan's `critical`.
+        critical: bool,
+        /// Instead of the plan's `tries`.
+        tries: Whole<1, 65535>,
+        /// Instead of the plan's `retry_after_ready`.
+        retry_after_ready: bool,
+        /// Instead of the plan's `credentials_grace`.
+        credentials_grace: MaybeZero,
+        /// Instead of the plan's `pool`, key by key.
+        pool: RawProfilePool,
+    }
+
+    /// What is different about a pool in one environment.
+    RawProfilePool requires [] {
+        /// Connections that it keeps.
+        size: Count,
+        /// Connections that it opens beyond them for a while.
+        overflow: Whole<0, 1_000_000>,
+        /// Processes of one instance that have such a pool each.
+        workers: Count,
     }
 
     /// How the child is stopped.
@@ -338,13 +364,38 @@ shape! {
     }
 }
 
-/// Values for one environment: `budget`, and per phase its values and those of its steps.
+/// Values for one environment: settings of the whole plan, and per phase its values and those of its
+/// steps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawProfile {
-    /// Instead of the plan's `[budget]`, key by key.
-    pub budget: Option<Located<RawBudget>>,
+    /// What stands beside the phases.
+    pub settings: RawProfileSettings,
     /// Per phase.
     pub phases: Vec<(String, Place, RawProfilePhase)>,
+}
+
+shape! {
+    /// Settings of the whole plan for one environment, each key by key instead of the plan's.
+    RawProfileSettings requires [] {
+        /// Instead of the plan's `[budget]`.
+        budget: RawBudget,
+        /// Instead of the plan's `[dialling]`.
+        dialling: RawDialling,
+        /// Instead of the plan's `[stop]`.
+        stop: RawStop,
+        /// Instead of the plan's `[output]`.
+        output: RawOutput,
+        /// Instead of the plan's `[admin]`.
+        admin: RawAdmin,
+        /// Instead of the plan's `[exit]`.
+        exit: RawExit,
+        /// Instead of the plan's `[owners]`.
+        owners: RawOwners,
+        /// Instead of the plan's `restart`.
+        restart: Restart,
+        /// Instead of the plan's `state_dir`.
+        state_dir: String,
+    }
 }
 
 /// Values for one phase in one environment.
@@ -353,16 +404,26 @@ pub(super) struct RawProfilePhase {
     /// Of the phase.
     pub own: RawProfileValues,
     /// Of its steps.
-    pub steps: Vec<(String, Place, RawProfileValues)>,
+    pub steps: Vec<(String, Place, RawProfileStep)>,
+}
+
+/// The entries of a table that `own` takes, as a table of its own, and the others.
+fn divided(node: &Node, entries: &[Entry], own: impl Fn(&Entry) -> bool) -> (Node, Vec<Entry>) {
+    let (own, others) = entries.iter().cloned().partition(own);
+    (Node { at: node.at.clone(), value: Value::Table(own) }, others)
 }
 
 impl Shape for RawProfile {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawProfile> {
         let entries = reader.entries(node, "[profile.ENVIRONMENT.PHASE]")?;
-        let mut profile = RawProfile { budget: reader.field(node, "budget"), phases: Vec::new() };
-        for entry in entries.iter().filter(|entry| entry.key != "budget") {
+        // Whatever is no setting and no table is a mistake that is said among the settings.
+        let setting = |entry: &Entry| RawProfileSettings::KEYS.contains(&entry.key.as_str()) || !entry.node.is_table();
+        let (settings, phases) = divided(node, entries, setting);
+        let settings = RawProfileSettings::read(&settings, reader).unwrap_or_default();
+        let mut profile = RawProfile { settings, phases: Vec::new() };
+        for entry in phases {
             if let Some(phase) = RawProfilePhase::read(&entry.node, reader) {
-                profile.phases.push((entry.key.clone(), entry.at.clone(), phase));
+                profile.phases.push((entry.key, entry.at, phase));
             }
         }
         Some(profile)
@@ -370,11 +431,7 @@ impl Shape for RawProfile {
 
     #[cfg(feature = "schema")]
     fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "properties": { "budget": RawBudget::schema(generator) },
-            "additionalProperties": RawProfilePhase::schema(generator),
-        })
+        with_others::<RawProfileSettings>(RawProfilePhase::schema(generator), generator)
     }
 }
 
@@ -382,11 +439,10 @@ impl Shape for RawProfilePhase {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<RawProfilePhase> {
         let entries = reader.entries(node, "[profile.ENVIRONMENT.PHASE]")?;
         // A key of a phase is never a table, a step always is.
-        let (steps, own): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(|entry| entry.node.is_table());
-        let own = Node { at: node.at.clone(), value: super::document::Value::Table(own) };
+        let (own, steps) = divided(node, entries, |entry| !entry.node.is_table());
         let mut phase = RawProfilePhase { own: RawProfileValues::read(&own, reader)?, steps: Vec::new() };
         for entry in steps {
-            if let Some(values) = RawProfileValues::read(&entry.node, reader) {
+            if let Some(values) = RawProfileStep::read(&entry.node, reader) {
                 phase.steps.push((entry.key, entry.at, values));
             }
         }
@@ -395,12 +451,19 @@ impl Shape for RawProfilePhase {
 
     #[cfg(feature = "schema")]
     fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        use schemars::JsonSchema;
-        let mut schema = RawProfileValues::json_schema(generator);
-        let values = RawProfileValues::schema(generator);
-        schema.insert("additionalProperties".to_owned(), values.to_value());
-        schema
+        with_others::<RawProfileValues>(RawProfileStep::schema(generator), generator)
     }
+}
+
+/// The schema of a table whose other keys are names.
+#[cfg(feature = "schema")]
+fn with_others<T: schemars::JsonSchema>(
+    others: schemars::Schema,
+    generator: &mut schemars::SchemaGenerator,
+) -> schemars::Schema {
+    let mut schema = T::json_schema(generator);
+    schema.insert("additionalProperties".to_owned(), others.to_value());
+    schema
 }
 
 /// One witness of an egress gate.

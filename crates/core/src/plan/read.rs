@@ -134,7 +134,7 @@ fn make(raw: &RawPlan, document: &Document, scope: &mut Scope<'_, '_>) -> Option
         }
     }
     let (environment, profile) = profile::choose(raw, scope);
-    let (own, of_profile) = (located(&raw.budget), located(&profile.budget));
+    let (own, of_profile) = (located(&raw.budget), located(&profile.settings.budget));
     let budget = budget::settle(&own, &of_profile, scope);
     scope.credentials_grace = credentials_grace(&own, &of_profile, scope);
     let (drafts, pools) = drafts(raw, document, &profile, &budget, scope);
@@ -147,7 +147,7 @@ fn make(raw: &RawPlan, document: &Document, scope: &mut Scope<'_, '_>) -> Option
     let unresolved = drafts.iter().flat_map(|phase| &phase.steps).flat_map(|step| step.unresolved.clone()).collect();
     // Indices are made last: with a mistake above they might not mean what they say.
     let (phases, steps, lanes) = if scope.reader.errors.is_empty() { assemble(drafts) } else { Default::default() };
-    let frame = super::frame::frame(raw, &budget, scope);
+    let frame = super::frame::frame(raw, &profile.settings, &budget, scope);
     let plan = Plan { environment, budget, phases, steps, lanes, implied: false, ..frame.plan };
     Some(Loaded {
         plan,
@@ -233,14 +233,7 @@ fn default_phases(
     for (name, variable, bad) in broken {
         defaults::add_broken(&mut drafts, name, variable, bad);
     }
-    for (name, _, values) in &profile.phases {
-        let Some(draft) = drafts.iter_mut().find(|draft| draft.name == *name) else { continue };
-        if let Some(deadline) = &values.own.deadline {
-            draft.deadline = Some(deadline.value);
-            let origin = scope.profile_origin(&deadline.at);
-            scope.note(format!("phase.{name}.deadline"), deadline.value.to_string(), origin);
-        }
-    }
+    phases::of_profile(&mut drafts, profile, scope);
     drafts
 }
 

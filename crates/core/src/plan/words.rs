@@ -74,7 +74,8 @@ impl Shape for Address {
         if let Some(name) = name_of(text) {
             return Some(Address::Variable(name.to_owned()));
         }
-        no_secret(text, &node.at, reader).then(|| Address::Literal(text.to_owned()))
+        let hint = "put the value into a variable and write `${NAME}`";
+        no_secret(text, hint, &node.at, reader).then(|| Address::Literal(text.to_owned()))
     }
 
     #[cfg(feature = "schema")]
@@ -85,12 +86,12 @@ impl Shape for Address {
 
 /// Whether nothing in a text of the plan looks like a secret; otherwise that is a mistake, which
 /// does not show it.
-fn no_secret(text: &str, at: &Place, reader: &mut Reader<'_>) -> bool {
+fn no_secret(text: &str, hint: &str, at: &Place, reader: &mut Reader<'_>) -> bool {
     if crate::redact::Redactor::new([]).clean(text) == text {
         return true;
     }
     let what = "a secret stands in the plan itself";
-    reader.error(PlanCode::SecretInPlan, at, what, "put the value into a variable and write `${NAME}`");
+    reader.error(PlanCode::SecretInPlan, at, what, hint);
     false
 }
 
@@ -120,6 +121,9 @@ impl Shape for Argv {
     }
 }
 
+/// What to do with a value that must not be an argument.
+const READ_IT_THERE: &str = "the command has the environment: let it read the value there";
+
 fn argument(item: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let Some(text) = item.text() else {
         reader.wrong_type(item, "a string", "`\"head\"`");
@@ -127,19 +131,14 @@ fn argument(item: &Node, reader: &mut Reader<'_>) -> Option<String> {
     };
     if text.contains("${") {
         let what = "`${...}` is not replaced in a command: everybody on the machine can read its arguments";
-        reader.error(
-            PlanCode::ReferenceInExec,
-            &item.at,
-            what,
-            "the command has the environment: let it read it there",
-        );
+        reader.error(PlanCode::ReferenceInExec, &item.at, what, READ_IT_THERE);
         return None;
     }
     if text.contains('\0') {
         reader.error(PlanCode::BadValue, &item.at, "an argument holds a zero byte", "remove it");
         return None;
     }
-    no_secret(text, &item.at, reader).then(|| text.to_owned())
+    no_secret(text, READ_IT_THERE, &item.at, reader).then(|| text.to_owned())
 }
 
 /// One address or several.

@@ -4,6 +4,7 @@ use super::text::{self, Part};
 use super::url::{self, Url};
 use super::{BadTarget, Environment, Target, http, postgres, redis};
 use crate::code::Code;
+use crate::plan::suggest;
 
 /// What can be probed, for hints.
 const SCHEMES: &str =
@@ -65,10 +66,11 @@ fn scheme(url: &Url<'_>, environment: &Environment) -> Result<Target, BadTarget>
         ("unix", _) => socket(url.rooted()),
         ("dns", _) => dns(url.hosts),
         ("file", _) => file(url.rooted()),
-        _ => Err(BadTarget {
-            hint: Some(format!("known: {SCHEMES}")),
-            ..url.scheme.bad("the scheme is none that can be probed")
-        }),
+        _ => {
+            let near = ["postgres", "postgresql", "redis", "rediss", "http", "https", "ws", "wss", "tcp", "unix"];
+            let hint = suggest(base, near).unwrap_or_else(|| format!("known: {SCHEMES}"));
+            Err(BadTarget { hint: Some(hint), ..url.scheme.bad("the scheme is none that can be probed") })
+        }
     }
 }
 

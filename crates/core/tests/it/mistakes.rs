@@ -178,6 +178,25 @@ const CASES: &[(&str, &[PlanCode], &str)] = &[
         "version = 1\n[service]\nenvironment = \"staging\"\n[[phase]]\nname = \"database\"\n[[phase.step]]\nname = \"orders-db\"\nprobe = \"tcp://db:1\"\n\
          [profile.staging.databse]\ndeadline = \"75s\"\n[profile.staging.database.orders]\ntries = 3\n[profile.staging.database]\ndedline = \"75s\"\n",
     ),
+    (
+        "settings of a profile",
+        &[
+            PlanCode::UnknownKey,
+            PlanCode::UnknownKey,
+            PlanCode::OutOfRange,
+            PlanCode::BadAddress,
+            PlanCode::WrongType,
+            PlanCode::Conflict,
+        ],
+        "version = 1\n[service]\nenvironment = \"staging\"\n[[phase]]\nname = \"a\"\n[[phase.step]]\nname = \"x\"\nprobe = \"tcp://db:1\"\n\
+         [profile.staging]\nrestrt = \"never\"\n[profile.staging.stop]\nkil_after = \"3s\"\n[profile.staging.exit]\nexpired = 2\n\
+         [profile.staging.admin]\nlisten = \"localhost:9000\"\n[profile.staging.dialling]\nin_flight = \"8\"\n[profile.staging.a.x]\npool = { size = 3 }\n",
+    ),
+    (
+        "a phase with the name of a setting",
+        &[PlanCode::BadName, PlanCode::BadName],
+        "version = 1\n[[phase]]\nname = \"stop\"\n[[phase]]\nname = \"budget\"\n",
+    ),
     ("a base that is not there", &[PlanCode::ExtendsUnreadable], "version = 1\nextends = \"shared/nothing.toml\"\n"),
     ("a plan that extends itself", &[PlanCode::ExtendsCycle], "version = 1\nextends = \"shared/round.toml\"\n"),
     ("a base of a base of a base", &[PlanCode::ExtendsCycle], "version = 1\nextends = \"deep/1.toml\"\n"),

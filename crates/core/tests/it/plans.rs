@@ -7,7 +7,7 @@ use tminus_core::plan::read::{Overrides, PlanCode, Setting};
 use tminus_core::plan::{Format, Kind, Platform, Readiness, Work};
 use tminus_core::target::{Environment, Place, SessionAttrs, Target};
 use tminus_core::time::Millis;
-use tminus_core::vocabulary::Layer;
+use tminus_core::vocabulary::{Layer, Role};
 
 /// Plans that the schema must accept as well.
 pub const GOOD: &[&str] = &[
@@ -17,6 +17,7 @@ pub const GOOD: &[&str] = &[
     "version = 1\n[dialling]\nstagger = \"100ms\"\nlife = \"1s\"\nin_flight = 4\nhandshake = \"5s\"\n[stop]\nsignal = \"SIGINT\"\n\
      kill_after = \"3s\"\n[output]\ncapture = \"tee\"\n[admin]\nlisten = \"unix:/run/tminus.sock\"\n[exit]\nexpired = 75\nhopeless = 78\n\
      [catalogue]\ndir = \"/etc/causes\"\n",
+    ALL_PROFILED,
 ];
 
 /// Every kind of work, in its forms.
@@ -284,6 +285,100 @@ fn flags_go_before_variables_before_profiles_before_the_plan() {
     assert_eq!(window(flags), ("400 s".to_owned(), "--window".to_owned()));
     let plain = good(&text.replace("[profile.staging.budget]\nwindow = \"200s\"\n", "[profile.staging]\n"), &[]);
     assert_eq!(value(&plain, "budget.window"), ("100 s".to_owned(), "plan at tminus.toml:6".to_owned()));
+}
+
+/// Every setting of the plan that a profile takes, with the plan's own value and the profile's.
+const PROFILED: &[(&str, &str, &str)] = &[
+    ("dialling.stagger", "300 ms", "100 ms"),
+    ("dialling.life", "3.0 s", "1.0 s"),
+    ("dialling.in_flight", "6", "2"),
+    ("dialling.handshake", "9.0 s", "4.0 s"),
+    ("stop.signal", "INT", "QUIT"),
+    ("stop.kill_after", "8.0 s", "5.0 s"),
+    ("output.capture", "tee", "inherit"),
+    ("admin.listen", "127.0.0.1:9000", "127.0.0.1:9001"),
+    ("exit.expired", "75", "76"),
+    ("exit.hopeless", "78", "79"),
+    ("restart", "on-failure", "never"),
+    ("state_dir", "/var/lib/a", "/var/lib/b"),
+    ("step.db.pool.size", "5", "50"),
+    ("step.db.pool.overflow", "10", "0"),
+    ("step.db.pool.workers", "2", "8"),
+];
+
+const ALL_PROFILED: &str = "version = 1\nrestart = \"on-failure\"\nstate_dir = \"/var/lib/a\"\n\
+    [service]\nenvironment = \"${ENVIRONMENT}\"\n\
+    [dialling]\nstagger = \"300ms\"\nlife = \"3s\"\nin_flight = 6\nhandshake = \"9s\"\n\
+    [stop]\nsignal = \"INT\"\nkill_after = \"8s\"\n[output]\ncapture = \"tee\"\n\
+    [admin]\nlisten = \"127.0.0.1:9000\"\n[exit]\nexpired = 75\nhopeless = 78\n\
+    [owners]\nplatform = \"on-call\"\ndatabase = \"dba\"\n\
+    [[phase]]\nname = \"database\"\n[[phase.step]]\nname = \"db\"\nprobe = \"tcp://db:1\"\n\
+    pool = { size = 5, overflow = 10, workers = 2 }\n\
+    [profile.staging]\n[profile.load]\nrestart = \"never\"\nstate_dir = \"/var/lib/b\"\n\
+    dialling = { stagger = \"100ms\", life = \"1s\", in_flight = 2, handshake = \"4s\" }\n\
+    stop = { signal = \"QUIT\", kill_after = \"5s\" }\noutput.capture = \"inherit\"\n\
+    admin.listen = \"127.0.0.1:9001\"\nexit = { expired = 76, hopeless = 79 }\nowners.platform = \"load-team\"\n\
+    [profile.load.database.db]\npool = { size = 50, overflow = 0, workers = 8 }\n";
+
+#[test]
+fn a_profile_goes_before_every_setting_of_the_plan() {
+    let staging = good(ALL_PROFILED, &[("ENVIRONMENT", "staging")]);
+    let load = good(ALL_PROFILED, &[("ENVIRONMENT", "load")]);
+    for (key, own, profiled) in PROFILED {
+        let (text, origin) = value(&staging, key);
+        assert_eq!(text, *own, "{key}");
+        assert!(origin.starts_with("plan at ") || origin.starts_with("step at "), "{key}: {origin}");
+        let (text, origin) = value(&load, key);
+        assert_eq!(text, *profiled, "{key}");
+        assert!(origin.starts_with("profile load at tminus.toml:"), "{key}: {origin}");
+    }
+    let (plan, pool) = (&load.plan, &load.pools[0]);
+    assert_eq!((plan.dialling.in_flight, plan.dialling.life), (2, Millis::secs(1)));
+    assert_eq!((plan.stop.signal, plan.stop.kill_after), (3, Some(Millis::secs(5))));
+    assert_eq!((plan.exit.expired, plan.exit.hopeless), (76, 79));
+    assert_eq!(plan.admin.as_deref(), Some("127.0.0.1:9001"));
+    assert_eq!(plan.state_dir.as_deref(), Some("/var/lib/b"));
+    assert_eq!((pool.size, pool.overflow, pool.workers), (50, 0, 8));
+    let team = |role| plan.owners.get(&role).map(String::as_str);
+    assert_eq!((team(Role::Platform), team(Role::Database)), (Some("load-team"), Some("dba")));
+}
+
+#[test]
+fn flags_and_variables_go_before_the_settings_of_a_profile() {
+    let variables: Environment = [
+        ("TMINUS_ENVIRONMENT", "load"),
+        ("TMINUS_KILL_AFTER", "2s"),
+        ("TMINUS_CAPTURE", "auto"),
+        ("TMINUS_ADMIN", "127.0.0.1:9002"),
+        ("TMINUS_RESTART", "on-failure"),
+        ("TMINUS_STATE_DIR", "/var/lib/c"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let flags = Overrides::from_environment(&variables);
+    let loaded = read_with(ALL_PROFILED, &[], &[], flags).expect("a plan");
+    for (key, text, origin) in [
+        ("stop.kill_after", "2.0 s", "TMINUS_KILL_AFTER"),
+        ("output.capture", "auto", "TMINUS_CAPTURE"),
+        ("admin.listen", "127.0.0.1:9002", "TMINUS_ADMIN"),
+        ("restart", "on-failure", "TMINUS_RESTART"),
+        ("state_dir", "/var/lib/c", "TMINUS_STATE_DIR"),
+        ("stop.signal", "QUIT", "profile load at tminus.toml:31"),
+    ] {
+        assert_eq!(value(&loaded, key), (text.to_owned(), origin.to_owned()));
+    }
+}
+
+#[test]
+fn default_phases_take_what_a_profile_has_for_them() {
+    let text = "version = 1\ndiscover = true\n[service]\nenvironment = \"staging\"\n\
+                [profile.staging.cache]\ncritical = false\ntries = 3\nretry_after_ready = true\ncredentials_grace = \"2s\"\n";
+    let loaded = good(text, &[("REDIS_URL", "redis://cache.internal")]);
+    let redis = step(&loaded.plan, "redis");
+    assert_eq!((redis.critical, redis.retry_after_ready, redis.tries), (false, true, 3));
+    assert_eq!(redis.deadline, Some(Millis::secs(30)), "an optional step is bounded");
+    assert_eq!(value(&loaded, "step.redis.tries").1, "profile staging at tminus.toml:7");
+    assert_eq!(value(&loaded, "step.redis.credentials_grace").0, "2.0 s");
 }
 
 #[test]
