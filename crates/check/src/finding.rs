@@ -14,6 +14,7 @@ macro_rules! rule_ids {
     ($($(#[$meta:meta])* $variant:ident = $word:literal,)+) => {
         /// The closed set of rules.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum RuleId { $($(#[$meta])* #[serde(rename = $word)] $variant),+ }
 
         impl RuleId {
@@ -109,6 +110,7 @@ impl std::fmt::Display for RuleId {
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// It will fail, or what it promises is not so.
@@ -132,6 +134,7 @@ impl Severity {
 
 /// Where a finding is, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct At {
     /// The file as the caller named it, or `environment`. Untrusted.
     pub file: String,
@@ -147,6 +150,7 @@ pub struct At {
 
 /// Another place that belongs to a finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Related {
     /// Where.
     pub at: At,
@@ -156,6 +160,7 @@ pub struct Related {
 
 /// Something that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// Which rule says so.
     pub rule: RuleId,
@@ -177,6 +182,7 @@ pub struct Finding {
 
 /// A rule that could not look.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NotChecked {
     /// Which.
     pub rule: RuleId,
@@ -189,6 +195,7 @@ pub struct NotChecked {
 
 /// A value that holds, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectiveValue {
     /// Of which workload, database or container. Untrusted.
     pub of: String,
@@ -204,8 +211,10 @@ pub struct EffectiveValue {
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// [`SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
     /// What is wrong, worst first, then by place.
     pub findings: Vec<Finding>,

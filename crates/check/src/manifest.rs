@@ -41,12 +41,16 @@ pub(crate) fn read(file: usize, source: &Source, model: &mut Model, out: &mut Ve
     let documents = tree::parse(&source.text);
     if let Some((why, span)) = &documents.error {
         let template = source.text.contains("{{");
-        let help = if template {
-            "templates are checked after rendering: helm template, envsubst, jinja"
-        } else {
-            "correct the file; what stands behind this place was not read"
+        let cut = span.start >= source.text.trim_end().len() && !source.text.trim().is_empty();
+        let help = match (template, cut) {
+            (true, _) => "templates are checked after rendering: helm template, envsubst, jinja",
+            (_, true) => "it seems to be cut off: get the whole of it",
+            _ => "correct the file; what stands behind this place was not read",
         };
-        let what = format!("the file cannot be read from here on: {why}");
+        let what = match cut {
+            true => "the file ends in the middle of a value".to_owned(),
+            false => format!("the file cannot be read from here on: {why}"),
+        };
         out.push(Draft::new(RuleId::FileUnreadable, Severity::Error, at(*span), what).help(help));
     }
     for (key, span) in &documents.duplicates {
@@ -81,14 +85,11 @@ fn document(reading: &mut Reading<'_>, root: &Node, model: &mut Model, depth: us
             if knative || job {
                 cloud_run::read(reading, root, kind, model);
             } else {
-                kubernetes::read(reading, root, kind, model);
+                kubernetes::read(reading, root, (api, kind), model);
             }
             true
         }
-        _ if text("format_version").is_some() => {
-            terraform::read(reading, root, model);
-            true
-        }
+        _ if text("format_version").is_some() => terraform::read(reading, root, model),
         _ if root.get("services").is_some_and(Node::is_map) => {
             compose::read(reading, root, model);
             true

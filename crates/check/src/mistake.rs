@@ -7,7 +7,9 @@ use crate::source::Span;
 pub struct Mistake {
     /// False for what is only probably not meant.
     pub fatal: bool,
-    /// Bytes of the plan's text; none when no place of it is at fault.
+    /// The flag or variable that is at fault, when it is none of the plan's text.
+    pub outside: Option<String>,
+    /// Bytes of the plan's text; none when it is at fault as a whole, or not at all.
     pub span: Option<Span>,
     /// What is wrong.
     pub what: String,

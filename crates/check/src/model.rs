@@ -17,6 +17,8 @@ pub enum Input {
     Plan,
     /// The environment that the caller gave; it has no places.
     Environment,
+    /// A flag or variable that the message names.
+    Outside,
 }
 
 /// Where something stands.

@@ -101,7 +101,7 @@ impl<'f> Settling<'f> {
         let found = match origin.input {
             Input::File(index) => self.files.get(index).zip(self.lines.get(index)),
             Input::Plan => self.plan.as_ref().map(|(source, lines)| (*source, lines)),
-            Input::Environment => None,
+            Input::Environment | Input::Outside => None,
         };
         let Some((source, lines)) = found else {
             return At { file: self.environment.to_owned(), line: None, column: None, end_column: None, excerpt: None };
@@ -175,7 +175,7 @@ impl<'f> Settling<'f> {
             rule: draft.rule,
             severity: draft.severity,
             message: self.clean(&draft.message),
-            at: Some(self.at(draft.at)),
+            at: (draft.at.input != Input::Outside).then(|| self.at(draft.at)),
             related: related.map(|(at, text)| Related { at: self.at(*at), text: self.clean(text) }).collect(),
             inequality: draft.inequality.map(|text| self.clean(&text)),
             help: draft.help.map(|text| self.clean(&text)),

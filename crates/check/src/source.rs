@@ -66,6 +66,7 @@ pub struct Place {
 
 /// A piece of one line, and what is meant in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Excerpt {
     /// The text, secrets masked, cut around what is meant. Untrusted.
     pub text: String,

@@ -68,9 +68,18 @@ pub enum Command {
     },
 }
 
-/// What `tminus-run` can be asked: the entrypoint of an image.
+/// Start a service from inside an image, check what it is given, ask what it depends on.
 #[derive(Debug, Parser)]
-#[command(name = "tminus-run", version, max_term_width = 100)]
+#[command(
+    name = "tminus-run",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Example:
+  ENTRYPOINT [\"tminus-run\", \"run\", \"--\"]      in a Dockerfile, before its CMD
+
+The slim build of `tminus`, whose command `why` explains failed starts from their logs."
+)]
 pub struct SlimArgs {
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
@@ -106,16 +115,17 @@ pub enum SlimCommand {
 /// Which plan, and with what.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct PlanArgs {
-    /// The plan; else $TMINUS_CONFIG, /etc/tminus/tminus.toml, ./tminus.toml
+    /// The plan [else: $TMINUS_CONFIG, /etc/tminus/tminus.toml, ./tminus.toml]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The environment whose profile holds; else $TMINUS_ENVIRONMENT, or what the plan says
+    /// The environment, which chooses the plan's profile [else: $TMINUS_ENVIRONMENT, the plan]
     #[arg(long, value_name = "NAME")]
     pub environment: Option<String>,
-    /// What runs the process: cloud-run, kubernetes, ecs, systemd or plain
+    /// What runs the service: cloud-run, kubernetes, ecs, systemd or plain [else: as detected]
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<String>,
-    /// The time from the creation of the process to when the platform gives up (`240s`)
+    /// How long the platform waits for the service to be ready, such as `240s` [else: the plan, the
+    /// platform's default]
     #[arg(long, value_name = "TIME")]
     pub window: Option<String>,
 }
@@ -129,15 +139,15 @@ Examples:
   tminus run -c tminus.toml -- ./server        phases, deadlines, readiness as the plan says
   tminus run --explain -- ./server             what would be done, without doing it
 
-Exit codes: the program's own always passes; 128+n when signal n ended it; 126 and 127 when it cannot
-be executed or is not found; 3 when tminus ends the start; 2 usage or a bad plan.
+Exit codes: the program's own always passes; 128+n when signal n ended it; 126 and 127 when it
+cannot be executed or is not found; 3 when tminus ends the start; 2 usage or a bad plan.
 TMINUS=off in the environment executes the program and does nothing else.")]
 pub struct Run {
     /// Which plan, and with what
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Without a plan: wait for the dependencies that the environment names
-    #[arg(long)]
+    /// Without a plan: wait for the dependencies that the environment names (DATABASE_URL ...)
+    #[arg(long, conflicts_with = "config")]
     pub wait: bool,
     /// Print what would be dialled, read, written and opened, and do none of it
     #[arg(long)]
@@ -145,15 +155,19 @@ pub struct Run {
     /// Write the events of the start (tminus.event/1, a line each) to this file as they happen
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
-    /// Write the waterfall of the start to this file when it is over: SVG, or text for *.txt
+    /// Draw the phases and steps of the start into this file when it is over: SVG, or text for *.txt
     #[arg(long, value_name = "FILE")]
     pub timeline: Option<PathBuf>,
-    /// Seed of all jitter; else from the system
-    #[arg(long, value_name = "N")]
+    /// Seed of the pauses between tries, to repeat a start [else: random]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<u64>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<std::ffi::OsString>,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 /// Validate plan, environment and manifests, without touching the network.
@@ -173,7 +187,7 @@ pub struct Check {
     /// Plans, Cloud Run or Kubernetes YAML, compose files, `terraform show -json`; `-` reads standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Do not look at this process's environment
+    /// Leave out this shell's environment: the service will have another one
     #[arg(long)]
     pub no_env: bool,
     /// How to answer
@@ -206,30 +220,30 @@ Examples:
   tminus probe https://api.example.com/health --depth query
 
 Exit codes: 0 answered, whatever the answer; 2 usage or bad input.
-With --exit-code: 1 a rung failed, 4 cannot judge.")]
+With --exit-code: 1 a layer failed, 4 cannot judge.")]
 pub struct Probe {
     /// Which plan, and with what
     #[command(flatten)]
     pub plan: PlanArgs,
-    /// Names of steps, variables, or URLs
+    /// Names of steps of the plan, names of variables, or URLs; nothing: all that is known
     #[arg(value_name = "NAME or URL")]
     pub targets: Vec<String>,
     /// The deepest layer to ask: dns, socket, tcp, tls, protocol, auth, slot, query, schema
     #[arg(long, value_name = "LAYER")]
     pub depth: Option<String>,
-    /// Give up on one layer after this time
+    /// How long one layer may take
     #[arg(long, value_name = "TIME", default_value = "15s")]
     pub limit: String,
-    /// Ask again and again, and print what changes
+    /// Ask again and again until interrupted, and print what changes
     #[arg(long)]
     pub watch: bool,
-    /// Time between two askings
+    /// Time from one asking to the next
     #[arg(long, value_name = "TIME", default_value = "1s", requires = "watch")]
     pub interval: String,
     /// How to answer
     #[arg(long, value_enum, default_value_t = ProbeFormat::Text, value_name = "FORMAT")]
     pub format: ProbeFormat,
-    /// Exit 1 when a rung failed and 4 when it cannot be judged
+    /// Exit 1 when a layer failed and 4 when it cannot be judged
     #[arg(long)]
     pub exit_code: bool,
 }
@@ -298,6 +312,17 @@ pub enum Format {
     Markdown,
     /// GitHub workflow annotations
     Github,
+}
+
+/// What to do about a mistake that the parser of arguments cannot know better: who forgets `--` sees
+/// that the name of the program was not expected.
+pub fn hint(error: &clap::Error, args: impl Iterator<Item = std::ffi::OsString>) -> Option<&'static str> {
+    let args: Vec<_> = args.collect();
+    let runs = args.iter().find(|arg| !arg.as_encoded_bytes().starts_with(b"-")).is_some_and(|arg| arg == "run");
+    let forgotten = runs && !args.iter().any(|arg| arg == "--");
+    let kinds = [clap::error::ErrorKind::UnknownArgument, clap::error::ErrorKind::MissingRequiredArgument];
+    (forgotten && kinds.contains(&error.kind()))
+        .then_some("the program stands behind `--`: tminus run [OPTIONS] -- PROGRAM [ARGUMENT]...")
 }
 
 #[cfg(test)]

@@ -117,9 +117,12 @@ fn of_reader(file: &PlanFile, errors: &[PlanError], fatal: bool) -> Vec<Mistake>
             let text = file.text_of(&error.file).unwrap_or_default();
             text.bytes().take(range.start).filter(|byte| *byte == b'\n').count() + 1
         };
+        // A mistake without a place in another text is in a flag or a variable, whose name that is.
+        let outside = (!own && error.span.is_none()).then(|| error.file.clone());
         let elsewhere = error.span.as_ref().filter(|_| !own).map(|range| format!("{}:{}: ", error.file, line(range)));
         Mistake {
             fatal,
+            outside,
             span: error.span.as_ref().filter(|_| own).map(span),
             what: format!("{}{}", elsewhere.unwrap_or_default(), error.what),
             help: error.hint.clone(),
@@ -133,6 +136,7 @@ fn of_reader(file: &PlanFile, errors: &[PlanError], fatal: bool) -> Vec<Mistake>
 fn unresolved(file: &PlanFile, loaded: &Loaded) -> Vec<Mistake> {
     let mistake = |one: &tminus_core::plan::read::Unresolved| Mistake {
         fatal: true,
+        outside: None,
         span: plan_facts::step_span(&file.text, &one.step),
         what: format!("step {}: {}", one.step, one.what),
         help: one.hint.clone(),
@@ -149,16 +153,16 @@ fn broken(file: &PlanFile, errors: &[PlanError]) -> PlanFacts {
 
 /// What flags or environment say cannot be used, in a start without a plan.
 pub(crate) fn invalid_settings(errors: &[PlanError]) -> Failure {
-    let told = errors.iter().map(|error| error.to_string());
-    told.fold(Failure::new("a setting of this start cannot be used"), Failure::because)
+    let report = tminus_check::check(&[], None, Some(&broken(&PlanFile::empty(), errors)));
+    Failure::new("a setting of this start cannot be used")
+        .shown(findings::listed(&report.findings, &Style::default()))
         .hint("docs/plan.md lists the settings and how they are written")
 }
 
 /// The plan cannot be run: every mistake, with its place.
 pub(crate) fn invalid_plan(file: &PlanFile, errors: &[PlanError]) -> Failure {
-    let mut report = tminus_check::check(&[], None, Some(&broken(file, errors)));
-    report.not_checked.clear();
-    let text = findings::terminal(&report, &Style { full: true, ..Style::default() });
+    let report = tminus_check::check(&[], None, Some(&broken(file, errors)));
+    let text = findings::listed(&report.findings, &Style::default());
     let count = match errors.len() {
         1 => "1 error".to_owned(),
         count => format!("{count} errors"),

@@ -72,6 +72,9 @@ fn parse<A: Parser>() -> Result<A, ExitCode> {
     A::try_parse().map_err(|error| {
         // Help that cannot be printed has no reader left to tell.
         let _ = error.print();
+        if let Some(hint) = args::hint(&error, std::env::args_os().skip(1)) {
+            anstream::eprintln!("hint: {hint}");
+        }
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
     })
 }

@@ -61,24 +61,28 @@ fn refuse_if_others_write(path: &Path, data: &std::fs::Metadata) -> Result<(), F
 
 pub(crate) fn read(path: &Path) -> Result<PlanFile, Failure> {
     let name = path.display().to_string();
-    let text = text_of(path).map_err(|error| {
-        Failure::new(format!("cannot read the plan `{name}`")).because(error).hint("check the path and its permissions")
-    })?;
+    let text = text_of(path)
+        .map_err(|(error, hint)| Failure::new(format!("cannot read the plan `{name}`")).because(error).hint(hint))?;
     let directory = path.parent().map(Path::to_owned).unwrap_or_default();
     Ok(PlanFile { name, text, directory })
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-    if file.metadata().map_err(|e| e.to_string())?.is_dir() {
-        return Err("it is a directory".to_owned());
+/// What stands in a file, or why it cannot be read and what to do.
+fn text_of(path: &Path) -> Result<String, (String, &'static str)> {
+    let unreadable = |error: std::io::Error| (error.to_string(), "check the path and its permissions");
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        return Err(("it is a directory".to_owned(), "name the file: `-c DIRECTORY/tminus.toml`"));
     }
     let mut bytes = Vec::new();
-    file.take(PLAN_MAX + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    file.take(PLAN_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > PLAN_MAX {
-        return Err(format!("it is larger than {PLAN_MAX} bytes"));
+        return Err((format!("it is larger than {PLAN_MAX} bytes"), "a plan is a short text: check that this is one"));
     }
-    String::from_utf8(bytes).map_err(|e| format!("it is not UTF-8 (byte {})", e.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        (format!("it is no text: byte {at} is not UTF-8"), "a plan is TOML: check that this is one")
+    })
 }
 
 impl PlanFile {

@@ -9,6 +9,7 @@ use tminus::{Limits, Probe, walk};
 use tminus_core::code::Class;
 use tminus_core::ladder::Ladder;
 use tminus_core::plan::duration;
+use tminus_core::redact::Redactor;
 use tminus_core::target::discover::discover;
 use tminus_core::target::{Environment, Target};
 use tminus_core::time::Millis;
@@ -67,7 +68,7 @@ fn time(text: &str, flag: &str) -> Result<Duration, Failure> {
         Failure::new(format!("`{text}` is no time for {flag}")).because(problem).hint("write it like `15s` or `250ms`")
     })?;
     if read == Millis::ZERO {
-        return Err(Failure::new(format!("{flag} cannot be zero")));
+        return Err(Failure::new(format!("{flag} cannot be zero")).hint("write it like `15s` or `250ms`"));
     }
     Ok(read.duration())
 }
@@ -114,8 +115,9 @@ fn one(word: &str, known: &[(String, Target)], environment: &Environment) -> Res
     }
     let named = environment.get(word);
     let target = Target::parse(named.map_or(word, String::as_str), environment).map_err(|bad| {
-        // The value of a variable may be a secret: only its name is shown.
-        let failure = Failure::new(format!("`{word}` is nothing that can be asked")).because(&bad);
+        // The value of a variable may be a secret: only its name is shown. So may a part of a URL.
+        let shown = Redactor::new([]).clean(word);
+        let failure = Failure::new(format!("`{shown}` is nothing that can be asked")).because(&bad);
         let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
         match (bad.hint, names.is_empty()) {
             (Some(hint), _) => failure.hint(hint),

@@ -48,7 +48,10 @@ pub fn ruled_out(
         };
         out.push(Excluded {
             cause: "dependencies".to_owned(),
-            why: format!("not contacted in {n} of {n} of these starts: the process ended {where_}"),
+            why: match n {
+                1 => format!("not contacted: the process ended {where_}"),
+                _ => format!("not contacted in any of these {n} starts: each process ended {where_}"),
+            },
             at,
         });
     }
@@ -72,7 +75,10 @@ pub fn ruled_out(
         .iter()
         .flat_map(|one| &one.candidates)
         .any(|c| catalogue.cause(&c.key).is_some_and(|e| e.domain == Domain::Capacity));
-    if !capacity && collector.read > 0 && incident.epochs.iter().all(|e| e.finding.domain != Domain::Capacity) {
+    // Beside measurements the few lines that one program printed exclude nothing.
+    let live = last.is_some_and(|one| one.reading.attempt.live.is_some());
+    if !capacity && !live && collector.read > 0 && incident.epochs.iter().all(|e| e.finding.domain != Domain::Capacity)
+    {
         let why = format!("0 of {} rows report a limit that was reached", collector.read);
         out.push(Excluded { cause: "capacity".to_owned(), why, at: Vec::new() });
     }

@@ -41,6 +41,13 @@ pub fn terminal(report: &Report, style: &Style) -> String {
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// Findings alone, each with the line that it is about and an empty line before it.
+pub fn listed(findings: &[Finding], style: &Style) -> String {
+    let page = Page { width: style.width.clamp(WIDTH_MIN, WIDTH_MAX), style: *style };
+    let lines = findings.iter().flat_map(|finding| std::iter::once(String::new()).chain(page.finding(finding)));
+    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
 /// Workflow commands: one `::error`, `::warning` or `::notice` for each finding, one line each.
 pub fn github(report: &Report) -> String {
     let mut out = String::new();
@@ -173,7 +180,8 @@ impl Page {
         }
         for related in &finding.related {
             let text = format!("{}: {}", place(&related.at), related.text);
-            lines.push(format!("{pad} + {}", self.fit(&text, self.width.saturating_sub(gutter + 3))));
+            let wrapped = self.wrap(&format!("+ {text}"), gutter + 1);
+            lines.extend(wrapped.into_iter().map(|line| format!("{pad} {line}")));
         }
         for (label, text) in [("=", finding.inequality.as_deref()), ("help:", finding.help.as_deref())] {
             if let Some(text) = text {
@@ -245,13 +253,15 @@ impl Page {
             return all.iter().flat_map(|one| self.wrap(&text(one), 2)).collect();
         }
         let most = if all.len() > MISSING_MAX { MISSING_MAX - 1 } else { MISSING_MAX };
-        let mut lines: Vec<String> = all.iter().take(most).map(|one| self.fit(&text(one), self.width)).collect();
-        let rest: Vec<&str> = all.iter().skip(most).flat_map(|(_, rules)| rules.iter().copied()).collect();
-        if !rest.is_empty() {
-            lines.push(self.fit(
-                &format!("not checked: {} more for want of other facts (--full): {}", rest.len(), rest.join(", ")),
-                self.width,
-            ));
+        // A list that is cut says less than its length.
+        let short = |one: &(&str, Vec<&str>)| match text(one) {
+            whole if columns(&self.show(&whole)) <= self.width => whole,
+            _ => format!("not checked: needs {}: {}", one.0, count(one.1.len(), "rule")),
+        };
+        let mut lines: Vec<String> = all.iter().take(most).map(|one| self.fit(&short(one), self.width)).collect();
+        let rest: usize = all.iter().skip(most).map(|(_, rules)| rules.len()).sum();
+        if rest > 0 {
+            lines.push(self.fit(&format!("not checked: {rest} more for want of other facts: --full"), self.width));
         }
         lines
     }
@@ -267,7 +277,7 @@ impl Page {
                 of = Some(&value.of);
             }
             let text = format!("{} = {}   {}: {}", value.name, value.value, value.known, value.origin);
-            lines.push(format!("  {}", self.fit(&text, self.width - 2)));
+            lines.extend(self.wrap(&text, 2).into_iter().map(|line| format!("  {line}")));
         }
         lines
     }

@@ -60,6 +60,7 @@ pub(crate) fn tallies(counts: Counts) -> Vec<String> {
     let complete = counts.complete();
     let mut clauses = vec![match complete {
         0 => "no complete start in the input".to_owned(),
+        1 if counts.all_failed() == 1 => "the one complete start failed".to_owned(),
         n => format!("{} of {} failed", count(counts.all_failed() as u64), counted(n, "complete start")),
     }];
     for (n, what) in [
@@ -81,7 +82,7 @@ pub(crate) fn tallies(counts: Counts) -> Vec<String> {
 pub(crate) fn strength(cause: &Cause) -> String {
     let own = cause.attempts.len();
     match own + cause.consistent_with.len() {
-        0 => cause.certainty.to_string(),
+        0 | 1 => cause.certainty.to_string(),
         all => format!("{}, {} of {}", cause.certainty, count(own as u64), count(all as u64)),
     }
 }
@@ -91,7 +92,7 @@ pub(crate) fn shown_in(cause: &Cause) -> String {
     let own = cause.attempts.len();
     let all = own + cause.consistent_with.len();
     match all {
-        0 => cause.certainty.to_string(),
+        0 | 1 => cause.certainty.to_string(),
         _ => format!("{}, shown in {} of {}", cause.certainty, count(own as u64), counted(all, "start")),
     }
 }

@@ -35,6 +35,9 @@ use view::Ending;
 /// Most bytes of a Kubernetes termination message that are used; the kubelet keeps 4,096.
 pub const TERMINATION_MAX: usize = 4_000;
 
+/// Most lines of the first sentence.
+const TITLE_MAX: usize = 2;
+
 /// How a block is wanted.
 #[derive(Clone, Copy, Default)]
 pub struct StartOptions<'a> {
@@ -91,7 +94,7 @@ fn sections(page: &Page, case: &Case, verdict: Option<&Verdict>, options: &Start
     let cause = ended::cause(case, verdict);
     let ended = matches!(case.ending, Ending::ChildEnded | Ending::EndedAfterReady);
     let (title, context) = title_line(page, case);
-    let mut head = vec![title];
+    let mut head = title;
     match cause {
         Some(cause) => head.extend(move_of_cause(page, case, cause)),
         None => head.extend(move_of_code(page, case)),
@@ -115,7 +118,7 @@ fn sections(page: &Page, case: &Case, verdict: Option<&Verdict>, options: &Start
 }
 
 /// The first line, and what of it did not fit: the profile and the window, which then stand below.
-fn title_line(page: &Page, case: &Case) -> (Line, Option<String>) {
+fn title_line(page: &Page, case: &Case) -> (Vec<Line>, Option<String>) {
     let title = format!("tminus: {}", case.title());
     let context = case.context();
     let whole = format!("{title} ({context})");
@@ -124,11 +127,13 @@ fn title_line(page: &Page, case: &Case) -> (Line, Option<String>) {
         (false, true) => (whole, None),
         (false, false) => (title, Some(context)),
     };
-    (page.bare(vec![(Paint::Bad, page.fit(&text, page.width))]), rest)
+    // Nobody is to guess how the first sentence ends.
+    let lines = page.wrapped(&text, page.width).into_iter().take(TITLE_MAX);
+    (lines.map(|line| page.bare(vec![(Paint::Bad, line)])).collect(), rest)
 }
 
 fn move_of_code(page: &Page, case: &Case) -> Vec<Line> {
-    let mut lines = vec![page.one("MOVE", &case.whose())];
+    let mut lines = page.hanging("MOVE", &case.whose(), 2, 2);
     if let Some(advice) = case.advice() {
         lines.extend(page.hanging("LOOK", &advice.look, 2, 2));
         lines.extend(page.hanging("DO", &advice.act, 2, 2));
@@ -137,9 +142,9 @@ fn move_of_code(page: &Page, case: &Case) -> Vec<Line> {
 }
 
 fn move_of_cause(page: &Page, case: &Case, cause: &Cause) -> Vec<Line> {
-    let mut lines = vec![page.one("NOW", &ended::cause_line(case, cause))];
+    let mut lines = page.hanging("NOW", &ended::cause_line(case, cause), 2, 2);
     let remedy = if cause.remedy.is_empty() { String::new() } else { format!(": {}", cause.remedy) };
-    lines.push(page.one("MOVE", &format!("{}{remedy}", case.team(cause.owner))));
+    lines.extend(page.hanging("MOVE", &format!("{}{remedy}", case.team(cause.owner)), 2, 2));
     if !cause.next.is_empty() {
         lines.extend(page.hanging("DO", &cause.next, 2, 2));
     }
@@ -210,7 +215,7 @@ fn footer(page: &Page, case: &Case, context: Option<String>) -> Vec<Line> {
         lines.push(page.one("LOST", &format!("{sink}: {error}")));
     }
     if let Some(exit) = exit::exit(case.view) {
-        lines.push(page.one("EXIT", &exit));
+        lines.extend(page.hanging("EXIT", &exit, 2, 2));
     }
     lines
 }

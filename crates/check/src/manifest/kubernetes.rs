@@ -11,7 +11,52 @@ use crate::reading::{Reading, nearest};
 use crate::tree::Node;
 use std::time::Duration;
 
-pub(super) fn read(reading: &mut Reading<'_>, root: &Node, kind: &str, model: &mut Model) {
+/// Kinds of the groups that workloads belong to (Kubernetes API reference, 1.34); a misspelt kind is
+/// refused by the API server, and here it would be a check that looked at nothing.
+const KINDS: [(&str, &[&str]); 4] = [
+    (
+        "v1",
+        &[
+            "Binding",
+            "ComponentStatus",
+            "ConfigMap",
+            "Endpoints",
+            "Event",
+            "LimitRange",
+            "Namespace",
+            "Node",
+            "PersistentVolume",
+            "PersistentVolumeClaim",
+            "Pod",
+            "PodTemplate",
+            "ReplicationController",
+            "ResourceQuota",
+            "Secret",
+            "Service",
+            "ServiceAccount",
+        ],
+    ),
+    ("apps/v1", &["ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
+    ("batch/v1", &["CronJob", "Job"]),
+    ("autoscaling/v2", &["HorizontalPodAutoscaler"]),
+];
+
+/// Says that a group that is known does not have this kind.
+fn unknown_kind(reading: &mut Reading<'_>, root: &Node, (api, kind): (&str, &str)) {
+    let Some((_, known)) = KINDS.iter().find(|(group, _)| *group == api) else { return };
+    let Some(node) = root.get("kind").filter(|_| !known.contains(&kind)) else { return };
+    let help = match KINDS.iter().find(|(_, kinds)| kinds.contains(&kind)) {
+        Some((group, _)) => format!("write `apiVersion: {group}`"),
+        None => match nearest(kind, KINDS.iter().flat_map(|(_, kinds)| kinds.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("kinds of {api} are {}", known.join(", ")),
+        },
+    };
+    reading.invalid(node, format!("`{kind}` is no kind of {api}"), help);
+}
+
+pub(super) fn read(reading: &mut Reading<'_>, root: &Node, (api, kind): (&str, &str), model: &mut Model) {
+    unknown_kind(reading, root, (api, kind));
     let spec = root.get("spec");
     let (keys, path, kind_of): (&[&str], &[&str], _) = match kind {
         "Deployment" => (keys::DEPLOYMENT, &["template", "spec"], WorkloadKind::Service),

@@ -17,7 +17,12 @@ use std::time::Duration;
 /// Modules in modules.
 const MODULES_MAX: usize = 32;
 
-pub(super) fn read(reading: &mut Reading<'_>, root: &Node, model: &mut Model) {
+/// Reads a plan or a state; false when it is neither.
+pub(super) fn read(reading: &mut Reading<'_>, root: &Node, model: &mut Model) -> bool {
+    if ["planned_values", "values", "resource_changes", "terraform_version"].iter().all(|key| root.entry(key).is_none())
+    {
+        return false;
+    }
     let mut resources = Vec::new();
     let values = root.get("planned_values").or_else(|| root.get("values"));
     match values.and_then(|values| values.get("root_module")) {
@@ -41,6 +46,7 @@ pub(super) fn read(reading: &mut Reading<'_>, root: &Node, model: &mut Model) {
     for (_, _, values) in resources.iter().filter(|(kind, ..)| *kind == "aws_ecs_service") {
         ecs_service(reading, values, model);
     }
+    true
 }
 
 type Resource<'n> = (&'n str, &'n Node, &'n Node);

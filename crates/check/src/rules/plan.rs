@@ -20,16 +20,22 @@ pub(super) const RULES: &[Rule] = &[Rule {
 fn plan_invalid(facts: &Facts<'_>, ruling: &mut Ruling<'_>) {
     let Some(plan) = facts.plan else { return };
     ruling.checked();
-    let at = |span| Origin { input: Input::Plan, span };
+    let at = |input, span| Origin { input, span };
     for mistake in &plan.mistakes {
         let severity = if mistake.fatal { Severity::Error } else { Severity::Warning };
-        let place = at(mistake.span.unwrap_or_default());
-        let mut draft = Draft::new(RuleId::PlanInvalid, severity, place, mistake.what.clone());
+        let span = mistake.span.unwrap_or_default();
+        let mut draft = match &mistake.outside {
+            Some(name) => {
+                let what = format!("{name}: {}", mistake.what);
+                Draft::new(RuleId::PlanInvalid, severity, at(Input::Outside, span), what)
+            }
+            None => Draft::new(RuleId::PlanInvalid, severity, at(Input::Plan, span), mistake.what.clone()),
+        };
         if let Some(help) = &mistake.help {
             draft = draft.help(help.clone());
         }
         if let Some((span, text)) = &mistake.related {
-            draft = draft.also(at(*span), text.clone());
+            draft = draft.also(at(Input::Plan, *span), text.clone());
         }
         ruling.find(draft);
     }

@@ -507,6 +507,7 @@ fn stops() -> Vec<Row> {
     let mut mistaken = plan("service api");
     mistaken.mistakes.push(Mistake {
         fatal: true,
+        outside: None,
         span: Some(Span::new(8, 11)),
         what: "unknown key".into(),
         help: None,

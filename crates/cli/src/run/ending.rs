@@ -77,7 +77,8 @@ async fn explain(args: &Run, prepared: &Prepared, exit: Exit, host: &Supervised,
     let header = Header { service: prepared.plan.service.clone(), environment: prepared.shown_environment() };
     let outputs: Vec<(&str, Vec<u8>)> = printed.iter().map(|(name, kept)| (*name, text_of(kept))).collect();
     let verdict = worker::ask(&header, &events, &outputs).await;
-    let view = StartView::new(&prepared.plan, &events, Some(exit));
+    let program = args.command.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let view = StartView::new(&prepared.plan, &events, Some(exit)).of_program(program);
     let title = |key: &_| Catalogue::builtin().cause(key).map(|entry| entry.title.clone());
     let tail: Vec<String> =
         tail(&outputs).into_iter().map(|line| prepared.redactor.clean(&line).into_owned()).collect();

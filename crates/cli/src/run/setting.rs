@@ -53,6 +53,9 @@ pub(super) fn prepare(args: &Run, file: Option<&PlanFile>, environment: &Environ
         }
         None => (without_plan(args, environment, &discovered)?, None),
     };
+    if let Some(file) = file.filter(|_| args.wait) {
+        warn(format!("--wait is for starts without a plan: `{}` says what is waited for", file.name));
+    }
     if file.is_some() && !plan.spawns() {
         return Err(Failure::new("the plan starts no program").hint("add a step with `spawn = true`"));
     }

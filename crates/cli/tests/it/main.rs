@@ -27,6 +27,7 @@ mod perturbed;
 #[allow(dead_code, reason = "shared with the tests of supervise, which use all of it")]
 mod process;
 mod records;
+mod refusals;
 mod restart;
 mod room;
 mod run;

@@ -20,9 +20,34 @@ fn help_pages() {
     insta::assert_snapshot!("help", page(&["--help"]));
     insta::assert_snapshot!("help-why", page(&["why", "--help"]));
     insta::assert_snapshot!("help-why-short", page(&["why", "-h"]));
+    for command in ["run", "check", "probe"] {
+        insta::assert_snapshot!(format!("help-{command}"), page(&[command, "--help"]));
+        insta::assert_snapshot!(format!("help-{command}-short"), page(&[command, "-h"]));
+        assert_eq!(page(&["help", command]), page(&[command, "--help"]));
+    }
     insta::assert_snapshot!("help-completions", page(&["completions", "--help"]));
     insta::assert_snapshot!("help-man", page(&["man", "--help"]));
     assert_eq!(page(&["help", "why"]), page(&["why", "--help"]));
+}
+
+/// The slim program is `tminus` with fewer commands: the pages of those are the same but for its name.
+#[test]
+fn help_pages_of_the_slim_program() {
+    let slim = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tminus-run")).args(args).env_clear().output();
+        let output = output.expect("the binary runs");
+        assert!(output.status.success() && output.stderr.is_empty(), "{args:?}");
+        let text = String::from_utf8(output.stdout).expect("help is UTF-8");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{args:?} is wider than 100 columns:\n{text}");
+        text
+    };
+    insta::assert_snapshot!("help-slim", slim(&["--help"]));
+    for command in ["run", "check", "probe"] {
+        for form in ["-h", "--help"] {
+            let own = slim(&[command, form]).replace("Usage: tminus-run ", "Usage: tminus ");
+            assert_eq!(own, page(&[command, form]), "{command} {form}");
+        }
+    }
 }
 
 /// Man pages and completions speak of every flag of the help page.

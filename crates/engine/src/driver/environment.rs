@@ -5,7 +5,7 @@
 use tminus_core::code::Code;
 use tminus_core::plan::{Format, Variable};
 use tminus_core::redact::is_secret_name;
-use tminus_core::target::{Environment, Target};
+use tminus_core::target::{BadTarget, Environment, Target};
 
 /// The first of `variables` that is not as it must be, and all of them in words.
 pub(super) fn check(variables: &[Variable], environment: &Environment) -> Result<(), (Code, String)> {
@@ -27,10 +27,10 @@ fn one(variable: &Variable, environment: &Environment) -> Result<(), (Code, Stri
     if let Some(what) = stray_whitespace(value) {
         return Err((Code::WhitespaceInValue, format!("{name} {what}")));
     }
-    well_formed(variable, value).map_err(|what| {
+    well_formed(variable, value).map_err(|(code, what)| {
         let shown = !variable.secret && !is_secret_name(name) && value.len() <= 40 && variable.format != Format::Url;
         let value = if shown { format!(" (`{value}`)") } else { String::new() };
-        (Code::ValueMalformed, format!("{name} {what}{value}"))
+        (code, format!("{name} {what}{value}"))
     })
 }
 
@@ -47,12 +47,13 @@ fn stray_whitespace(value: &str) -> Option<&'static str> {
     }
 }
 
-fn well_formed(variable: &Variable, value: &str) -> Result<(), String> {
-    let check = |good: bool, what: &str| if good { Ok(()) } else { Err(what.to_owned()) };
+fn well_formed(variable: &Variable, value: &str) -> Result<(), (Code, String)> {
+    let check = |good: bool, what: &str| if good { Ok(()) } else { Err((Code::ValueMalformed, what.to_owned())) };
     match variable.format {
         Format::Text => Ok(()),
         Format::Url => {
-            Target::parse(value, &Environment::new()).map(drop).map_err(|bad| format!("is no address: {bad}"))
+            let bad = |bad: BadTarget| (bad.code, format!("is no address: {bad}"));
+            Target::parse(value, &Environment::new()).map(drop).map_err(bad)
         }
         Format::Integer => check(value.parse::<i64>().is_ok(), "is not a whole number"),
         Format::Port => check(value.parse::<u16>().is_ok_and(|port| port > 0), "is not a port from 1 to 65535"),
@@ -63,7 +64,7 @@ fn well_formed(variable: &Variable, value: &str) -> Result<(), String> {
         Format::Json => check(serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(), "is not JSON"),
         Format::File => match std::fs::File::open(value).and_then(|file| file.metadata()) {
             Ok(data) => check(data.is_file(), "does not name a file"),
-            Err(error) => Err(format!("names a file that cannot be read: {error}")),
+            Err(error) => Err((Code::ValueMalformed, format!("names a file that cannot be read: {error}"))),
         },
         Format::Base64 => check(is_base64(value), "is not base64"),
     }
@@ -107,6 +108,8 @@ mod tests {
             (Format::Base64, "aGVsbG8=", Ok(())),
             (Format::Base64, "aGVs!", Err(Code::ValueMalformed)),
             (Format::File, "/nonexistent/key.pem", Err(Code::ValueMalformed)),
+            (Format::Url, "postgres://u@db:x/y", Err(Code::ValueMalformed)),
+            (Format::Url, &format!("postgres:///x?host=/{}", "s".repeat(120)), Err(Code::SocketPathTooLong)),
         ];
         for (format, value, wanted) in cases {
             assert_eq!(check_one(format, value), wanted, "{format} {value:?}");

@@ -53,6 +53,7 @@ fn fill(
 ) -> String {
     let command = step.and_then(|step| step.work(view.plan)).and_then(|work| match work {
         Work::Exec(exec) => exec.argv.first().cloned(),
+        Work::Spawn => view.program.clone(),
         _ => None,
     });
     let name = lane.map(|lane| &lane.name).or(step.map(|step| &step.name)).map_or("it", String::as_str);

@@ -289,18 +289,36 @@ impl<'a> Case<'a> {
                 _ => "the program, as far as its end alone can tell".to_owned(),
             },
             (Layer::Migration, _) => format!("who holds what {name} waits for"),
-            (Layer::Process, _) => format!("the command of {name}"),
-            (Layer::Config, _) => format!("the values that {name} is given"),
+            (Layer::Process, _) => match self.program() {
+                Some(program) => format!("{program}, the command of {name}"),
+                None => format!("the command of {name}"),
+            },
+            (Layer::Config, _) => match self.about().as_slice() {
+                [what] => what.clone(),
+                _ => format!("the values that {name} is given"),
+            },
             (_, Domain::Configuration) => format!("what {name} is asked with"),
             (_, Domain::Capacity) if spoken(code) => format!("the room at {name}: it answers and has none left"),
             (Layer::Socket, Domain::Capacity) => format!("who listens for {name}: it does not keep up"),
             (_, Domain::Capacity) => "the limits of this instance".to_owned(),
+            (Layer::Dns, _) if !others::is_silent(code) => {
+                format!("the name that {name} has, or where it is published")
+            }
             (Layer::Dns | Layer::Socket | Layer::Tcp | Layer::Tls, Domain::Network | Domain::Platform) => {
                 format!("the way to {name}")
             }
             _ if code.row().owner == Role::Nobody => format!("{name} is coming up"),
             _ if spoken(code) => format!("{name} itself: it answers, and is not willing"),
-            _ => name.to_owned(),
+            _ => format!("{name}: {}", code.row().meaning),
+        }
+    }
+
+    /// The command of the step that decided.
+    fn program(&self) -> Option<&'a str> {
+        match self.step()?.work(self.view.plan)? {
+            Work::Exec(exec) => exec.argv.first().map(String::as_str),
+            Work::Spawn => self.view.program.as_deref(),
+            _ => None,
         }
     }
 
@@ -401,8 +419,9 @@ impl<'a> Case<'a> {
     /// The lines under the ladder: what the code means, what the server said, and since when.
     pub(crate) fn ladder_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        let (lane, step) = (self.lane(), self.step());
-        if let Some(code) = self.code() {
+        let lane = self.lane();
+        // Without a plan the title has said it.
+        if let Some(code) = self.code().filter(|_| !(self.view.plan.implied && self.ending == Ending::ChildEnded)) {
             notes.push(format!("{}: {}", self.name(), code.row().meaning));
         }
         if let Some(stop) = lane.and_then(|lane| lane.stop.as_ref())
@@ -413,6 +432,16 @@ impl<'a> Case<'a> {
         if let Some(lane) = lane {
             notes.extend(self.since(lane));
         }
+        let about = self.about();
+        // What stands behind MOVE is not said twice.
+        let said = self.code().is_some_and(|code| code.layer() == Layer::Config) && about.len() == 1;
+        notes.extend(about.into_iter().filter(|_| !said));
+        notes
+    }
+
+    /// What was noted about what decided, the last few.
+    fn about(&self) -> Vec<String> {
+        let (lane, step) = (self.lane(), self.step());
         let about = [
             step.map(|step| step.name.as_str()),
             lane.map(|lane| lane.target.as_str()),
@@ -424,8 +453,7 @@ impl<'a> Case<'a> {
         ];
         let noted = self.view.notes.iter().filter(|(source, _)| about.contains(&Some(source.as_str())));
         let noted: Vec<&String> = noted.map(|(_, text)| text).collect();
-        notes.extend(noted[noted.len().saturating_sub(NOTES_MAX)..].iter().map(|text| (*text).clone()));
-        notes
+        noted[noted.len().saturating_sub(NOTES_MAX)..].iter().map(|text| (*text).clone()).collect()
     }
 
     /// When which layer was reached; what separates a path that warms up from one that is not there.

@@ -26,7 +26,9 @@ pub(crate) fn cause<'v>(case: &Case, verdict: Option<&'v Verdict>) -> Option<&'v
 /// `package missing in the image: orders.refunds   proved`.
 pub(crate) fn cause_line(case: &Case, cause: &Cause) -> String {
     let title = case.words.title(&cause.cause);
-    let culprit = match cause.culprit.is_empty() || title.contains(&cause.culprit) {
+    // "a port" names nothing: it stands where no line said which.
+    let unnamed = cause.culprit.is_empty() || cause.culprit.starts_with("a ");
+    let culprit = match unnamed || title.contains(&cause.culprit) {
         true => String::new(),
         false => format!(": {}", cause.culprit),
     };

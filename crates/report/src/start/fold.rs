@@ -63,6 +63,7 @@ fn empty(plan: &Plan, exit: Option<Exit>) -> StartView<'_> {
         revision: None,
         instance: None,
         attempt: String::new(),
+        program: None,
         phases: phases.collect(),
         aside: Vec::new(),
         child: ChildView::default(),

@@ -24,6 +24,8 @@ pub struct StartView<'a> {
     pub(crate) revision: Option<String>,
     pub(crate) instance: Option<String>,
     pub(crate) attempt: String,
+    /// The program that is started, by its first word: plan and events do not know it.
+    pub(crate) program: Option<String>,
     /// Phases in declared order; those that were not reached stand there too.
     pub(crate) phases: Vec<PhaseView>,
     /// What was probed for no step: what was found in the environment, for the record.
@@ -186,6 +188,12 @@ impl<'a> StartView<'a> {
     /// when that is decided.
     pub fn new(plan: &'a Plan, events: &[Event], exit: Option<Exit>) -> StartView<'a> {
         fold::fold(plan, events, exit)
+    }
+
+    /// The same start, of which it is known what program it is for.
+    pub fn of_program(mut self, program: impl Into<String>) -> StartView<'a> {
+        self.program = Some(program.into());
+        self
     }
 
     /// The same start at a later moment, ns since the attempt began: nothing has happened since its
