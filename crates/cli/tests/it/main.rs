@@ -13,6 +13,7 @@ mod deciding;
 mod earlier;
 mod extra_catalogue;
 mod fastapi;
+mod frozen;
 mod hostile;
 mod incident;
 mod inputs;

@@ -3,12 +3,13 @@
 //! After a change of a type: `UPDATE_SCHEMAS=1 cargo nextest run -p tminus-cli schemas`.
 
 use crate::corpus::cases;
-use crate::room::repository;
+use crate::room::{Room, repository};
+use crate::start::{Start, probing};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tminus_core::{event::Event, exits::Exits, facts::Facts, verdict::Verdict};
+use tminus_core::{event::Event, exits::Exits, facts::Facts, history::History, ladder::Ladder, verdict::Verdict};
 
 /// The schema of what is written as `T` (`written`), or of what is read as `T`.
 fn schema<T: JsonSchema>(name: &str, written: bool) -> Value {
@@ -20,10 +21,13 @@ fn schema<T: JsonSchema>(name: &str, written: bool) -> Value {
     schema.to_value()
 }
 
-fn all() -> [(&'static str, Value); 4] {
+fn all() -> [(&'static str, Value); 7] {
     [
         ("tminus.verdict/1", schema::<Verdict>("tminus.verdict/1", true)),
         ("tminus.event/1", schema::<Event>("tminus.event/1", true)),
+        ("tminus.ladder/1", schema::<Ladder>("tminus.ladder/1", true)),
+        ("tminus.history/1", schema::<History>("tminus.history/1", true)),
+        ("tminus.check/1", schema::<tminus_check::Report>("tminus.check/1", true)),
         ("tminus.exits/1", schema::<Exits>("tminus.exits/1", false)),
         ("tminus.facts/1", schema::<Facts>("tminus.facts/1", false)),
     ]
@@ -86,6 +90,60 @@ fn exits_and_facts_of_the_corpus_follow_their_schemas() {
     }
     let exits = jsonschema::draft202012::new(&of("tminus.exits/1")).expect("a schema");
     assert!(!exits.is_valid(&json!({"attempts": [{"attempt": "one"}]})));
+}
+
+#[test]
+fn answers_of_probe_follow_their_schema() {
+    let validator = jsonschema::draft202012::new(&of("tminus.ladder/1")).expect("a schema");
+    let room = Room::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    let targets = [open.as_str(), "tcp://127.0.0.1:1", "unix:/dev/null", "postgres://app@127.0.0.1:1/orders"];
+    let answer = room.tminus(&[&["probe", "--format", "json", "--limit", "2s"], &targets[..]].concat());
+    assert_eq!((answer.code, answer.err.as_str(), answer.out.lines().count()), (0, "", targets.len()));
+    for line in answer.out.lines() {
+        let ladder: Value = serde_json::from_str(line).expect("a line of JSON");
+        follows(&validator, &ladder, line);
+        assert!(ladder["rungs"].as_array().is_some_and(|rungs| !rungs.is_empty()), "{line}");
+    }
+    assert!(!validator.is_valid(&json!({"schema": "tminus.ladder/2"})), "the schema is not empty");
+}
+
+#[test]
+fn the_record_of_good_starts_follows_its_schema() {
+    let validator = jsonschema::draft202012::new(&of("tminus.history/1")).expect("a schema");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let open = format!("tcp://{}", listener.local_addr().expect("it is bound"));
+    let start = Start::with_plan(&probing(&open, "9s"));
+    let state = start.room.path().display().to_string();
+    let start = start.env("TMINUS_STATE_DIR", state);
+    for starts in 1..=2 {
+        assert_eq!(start.run(&["true"]).code, 0);
+        let text = std::fs::read_to_string(start.room.path().join("history.json")).expect("a record");
+        let history: Value = serde_json::from_str(&text).expect("JSON");
+        follows(&validator, &history, &text);
+        assert_eq!(history["starts"].as_array().map(Vec::len), Some(starts), "{text}");
+    }
+    assert!(!validator.is_valid(&json!({"schema": "tminus.history/2"})), "the schema is not empty");
+}
+
+#[test]
+fn answers_of_check_follow_their_schema() {
+    let validator = jsonschema::draft202012::new(&of("tminus.check/1")).expect("a schema");
+    let room = Room::new();
+    let fixtures = repository().join("crates/check/tests/it/fixtures");
+    for name in ["incident.yaml", "incident.tf.json"] {
+        room.put(name, std::fs::read(fixtures.join(name)).expect("a fixture"));
+    }
+    room.put("tminus.toml", "version = 1\n[budget]\nwindow = 240\n");
+    for (files, code) in [(&["incident.yaml", "incident.tf.json"][..], 1), (&["tminus.toml"], 1)] {
+        let answer = room.run(&[&["check", "--format", "json"], files].concat(), &[("TMINUS_GRACE", "5")], b"");
+        let report: Value = serde_json::from_str(&answer.out).expect("JSON");
+        assert_eq!((answer.code, answer.err.as_str()), (code, ""), "{}", answer.out);
+        follows(&validator, &report, "an answer of check");
+        assert!(report["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{report}");
+    }
+    assert!(!validator.is_valid(&json!({"schema": "tminus.check/2"})), "the schema is not empty");
 }
 
 /// The types of `tminus.event/1` are a closed list that readers may rely on.

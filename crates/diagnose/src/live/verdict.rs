@@ -215,6 +215,12 @@ fn other_port(finding: &mut Finding, decisive: &Decisive, catalogue: &Catalogue)
     }
 }
 
+/// The program that a note is about: in backticks, or before the reason.
+fn program(note: &str) -> &str {
+    let quoted = note.split_once('`').and_then(|(_, rest)| rest.split_once('`'));
+    quoted.map_or_else(|| note.split(": ").next().unwrap_or(note), |(name, _)| name)
+}
+
 /// Names what is at fault: a variable, a lease, what the server's words name, or the place.
 fn culprit(finding: &mut Finding, start: &Start, decisive: &Decisive, words: Option<&Words>, own: bool) {
     let note = || decisive.step.and_then(|step| start.notes_of(step).last());
@@ -235,7 +241,7 @@ fn culprit(finding: &mut Finding, start: &Start, decisive: &Decisive, words: Opt
             from_words.or_else(|| kind?.user.as_ref().map(|user| format!("user {user}")))
         }
         Code::CommandNotFound | Code::CommandNotExecutable => {
-            from_words.or_else(|| note().map(|note| note.text.split(": ").next().unwrap_or(&note.text).to_owned()))
+            from_words.or_else(|| note().map(|note| program(&note.text).to_owned()))
         }
         Code::StepFailed | Code::StepHopeless => from_words
             .or_else(|| Some(note().map_or(decisive.step?.name.clone(), |note| cut(&note.text, 110).to_owned()))),

@@ -297,6 +297,7 @@ impl<'a> Case<'a> {
                 [what] => what.clone(),
                 _ => format!("the values that {name} is given"),
             },
+            (Layer::Auth, Domain::Configuration) => format!("the user and password that {name} is asked with"),
             (_, Domain::Configuration) => format!("what {name} is asked with"),
             (_, Domain::Capacity) if spoken(code) => format!("the room at {name}: it answers and has none left"),
             (Layer::Socket, Domain::Capacity) => format!("who listens for {name}: it does not keep up"),

@@ -136,6 +136,10 @@ pub fn announcement(
     let wait = format!("tminus: waiting for {name}{place}, {}{of}", seconds(elapsed));
     let held = holder.map_or(String::new(), |holder| format!("; held by {holder}"));
     let texts = match code {
+        // Who holds it says that it is held.
+        Some(Code::LeaseHeld) if holder.is_some() => {
+            vec![format!("{wait}: the lease is held by {}", holder.unwrap_or_default())]
+        }
         Some(code) => vec![format!("{wait}: {}{held}", code.row().meaning), format!("{wait}: {}{held}", spaced(code))],
         None => vec![format!("{wait}{held}")],
     };

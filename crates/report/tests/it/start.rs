@@ -172,7 +172,10 @@ fn a_command_that_does_not_exist() {
     let story = story.end("child", Passage::Failed, Some(Code::CommandNotFound));
     let story = story.end_phase("services", Passage::Failed, Some(Code::CommandNotFound));
     let Some(exit) = failed(&story, "services", "child", Code::CommandNotFound, false) else { unreachable!() };
-    snapshot!("start-command-not-found", shown(&story, Some(Exit { code: 127, ..exit })));
+    let view = StartView::new(&plan, &story.events, Some(Exit { code: 127, ..exit })).of_program("gunicornn");
+    let text = block(&view, None, &StartOptions::default());
+    assert!(text.contains("command -v gunicornn, in that image"), "{text}");
+    snapshot!("start-command-not-found", text);
 }
 
 /// The program was started and ended with this before it was ready.

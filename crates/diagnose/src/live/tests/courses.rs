@@ -183,6 +183,22 @@ fn who_holds_the_lease_is_named_and_nobody_has_to_act() {
 }
 
 #[test]
+fn a_program_that_is_not_found_is_named_without_the_sentence_about_it() {
+    for (note, name) in [
+        ("cannot find `gunicornn` in PATH (/usr/bin:/bin)", "gunicornn"),
+        ("cannot execute `./plain.txt`: permission denied", "./plain.txt"),
+        ("orders: not found", "orders"),
+    ] {
+        let mut told = Told::start();
+        told.phase("services").step("child");
+        told.note("spawn", note).step_ends("child", Passage::Failed, "command_not_found");
+        told.phase_ends(Passage::Failed, "command_not_found");
+        let verdict = judge(told.ends(AttemptOutcome::Failed), &[]);
+        assert_eq!(verdict.causes[0].culprit, name, "{note}");
+    }
+}
+
+#[test]
 fn a_later_start_that_passed_the_layer_resolves_an_earlier_cause() {
     let first = socket_that_closes().ends(AttemptOutcome::Failed);
     let mut told = Told::start();

@@ -59,11 +59,12 @@ pub(super) const TABLE: &[Row] = &[
         "ls -la {directory}; id: may this user open it?",
         "give the program's user access to the socket (group, mount options)",
     ),
+    Row(&[C::SocketNotASocket], &[], "ls -la {path}", "correct the path in the value that names it"),
     Row(
-        &[C::SocketNotASocket, C::SocketPathTooLong],
+        &[C::SocketPathTooLong],
         &[],
-        "ls -la {path}",
-        "correct the path in the value that names it",
+        "tminus check: names the value, and how long its path is",
+        "mount the directory of the socket at a shorter path, and name that",
     ),
     Row(
         &[C::BacklogFull],
