@@ -189,7 +189,7 @@ fn bad_settings_start_nothing_with_a_plan_and_without() {
         refused.room.put("tminus.toml", format!("version = 1\n{}", refused.sound()));
         let text = refused.run(&[(name, value)], &[], 2);
         let (_, below) = text.split_once('\n').expect("several lines");
-        assert!(without.ends_with(below), "without a plan it is another mistake:\n{without}\n{text}");
+        assert!(without.contains(below), "without a plan it is another mistake:\n{without}\n{text}");
         told += &format!("## {name}={value}\n{text}\n");
     }
     for (flag, value) in [("--window", "abc"), ("--platform", "cloudrun")] {
@@ -242,7 +242,6 @@ fn bad_arguments_start_nothing() {
         "run --seed x -- touch started",
         "run --events",
         "run --wait -c plan.toml -- touch started",
-        "run --events nowhere/events.ndjson -- touch started",
         "frobnicate",
         "chekc",
         "check --format yaml",

@@ -363,7 +363,7 @@ fn flags_and_variables_go_before_the_settings_of_a_profile() {
         ("admin.listen", "127.0.0.1:9002", "TMINUS_ADMIN"),
         ("restart", "on-failure", "TMINUS_RESTART"),
         ("state_dir", "/var/lib/c", "TMINUS_STATE_DIR"),
-        ("stop.signal", "QUIT", "profile load at tminus.toml:31"),
+        ("stop.signal", "QUIT", "profile load at tminus.toml:35"),
     ] {
         assert_eq!(value(&loaded, key), (text.to_owned(), origin.to_owned()));
     }

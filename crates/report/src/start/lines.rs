@@ -138,7 +138,8 @@ pub fn announcement(
     let texts = match code {
         // Who holds it says that it is held.
         Some(Code::LeaseHeld) if holder.is_some() => {
-            vec![format!("{wait}: the lease is held by {}", holder.unwrap_or_default())]
+            let holder = holder.unwrap_or_default();
+            vec![format!("{wait}: the lease is held by {holder}"), format!("{wait}: held by {holder}")]
         }
         Some(code) => vec![format!("{wait}: {}{held}", code.row().meaning), format!("{wait}: {}{held}", spaced(code))],
         None => vec![format!("{wait}{held}")],

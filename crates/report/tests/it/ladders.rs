@@ -129,6 +129,7 @@ fn explain_leaves_nothing_out_and_shows_no_secret() {
         writes: vec![file("/dev/termination-log", "the verdict of a failed start")],
         variables: vec![("DATABASE_URL".into(), "orders-db".into()), ("REDIS_URL".into(), "redis".into())],
         listens: vec![("unix:/run/tminus/notify".into(), "READY=1 of the program".into())],
+        asks: vec![],
         posts: vec![],
         secrets: vec!["t0k3n-in-argv".into()],
     };
