@@ -33,6 +33,7 @@ fn main() {
             "bad-gate" => bad_gate(&mut supervisor).await,
             "voice" => voice(&mut supervisor).await,
             "notify" => notify(&mut supervisor, &rest).await,
+            "last-words" => last_words(&mut supervisor, &rest).await,
             other => panic!("no scene `{other}`"),
         }
     });
@@ -309,4 +310,22 @@ async fn notify(supervisor: &mut Supervisor, command: &[String]) {
             _ => {}
         }
     }
+}
+
+/// What a child says before it ends is heard before its end, also when both wait to be taken.
+async fn last_words(supervisor: &mut Supervisor, command: &[String]) {
+    let socket = NotifySocket::open(&[std::env::temp_dir()]).unwrap();
+    let mut spec = spec(&command.iter().map(String::as_str).collect::<Vec<_>>());
+    spec.env.retain(|(name, _)| name != "NOTIFY_SOCKET");
+    spec.env.push(("NOTIFY_SOCKET".into(), socket.address().to_owned()));
+    supervisor.listen(socket);
+    let child = supervisor.spawn(spec).unwrap();
+    let stat = format!("/proc/{}/stat", supervisor.pid(child).unwrap());
+    let is_zombie = || std::fs::read_to_string(&stat).unwrap().rsplit(") ").next().unwrap().starts_with('Z');
+    while !is_zombie() {
+        std::thread::yield_now();
+    }
+    let (_, before) = ending(supervisor, child).await;
+    let ready = |happening: &Happening| matches!(happening, Happening::Notified(notify) if notify.message.ready);
+    assert!(before.iter().any(ready), "{before:?}");
 }

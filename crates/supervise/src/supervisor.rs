@@ -28,6 +28,9 @@ use tokio::io::unix::AsyncFd;
 /// Endings taken in one go before signals are looked at again: thousands of orphans must not delay
 /// one TERM.
 const REAPED_AT_ONCE: usize = 64;
+/// Datagrams taken before endings are: more than a socket's queue holds as kernels are set
+/// (`net.unix.max_dgram_qlen`), and not so many that whoever floods it hides an ending.
+const HEARD_BEFORE: usize = 1024;
 
 /// `si_code` of signals that the kernel itself sends.
 const SI_KERNEL: i32 = 0x80;
@@ -302,6 +305,7 @@ impl Supervisor {
                 self.received(&info);
             }
             if self.reap_due {
+                self.hear_first();
                 self.reap()?;
             }
             let heard = self.queue.is_empty() && self.hear(context);
@@ -311,10 +315,27 @@ impl Supervisor {
         }
     }
 
+    /// What a child said before it ended counts, and comes before its ending: one that says READY and
+    /// fails at once was ready.
+    fn hear_first(&mut self) {
+        let Some(socket) = &self.notify else { return };
+        let children = self.pids();
+        for _ in 0..HEARD_BEFORE {
+            // Read, not polled: the runtime may not have looked at the socket yet. What is broken is
+            // found out by whoever polls it.
+            let Ok(Some(message)) = socket.inner.receive(&children) else { return };
+            self.queue.extend(message.map(Happening::Notified));
+        }
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        self.children.iter().map(|entry| number(entry.pid)).collect()
+    }
+
     /// Takes one datagram, and says whether there was one.
     fn hear(&mut self, context: &mut Context<'_>) -> bool {
+        let children = self.pids();
         let Some(socket) = &mut self.notify else { return false };
-        let children: Vec<u32> = self.children.iter().map(|entry| number(entry.pid)).collect();
         match socket.poll_read(context, |fd| fd.receive(&children)) {
             Ok(Poll::Ready(message)) => {
                 self.queue.extend(message.map(Happening::Notified));

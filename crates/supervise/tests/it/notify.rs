@@ -50,6 +50,19 @@ fn what_systemd_notify_sends_is_heard() {
     assert!(running.line().unwrap().starts_with("exit 3, "));
 }
 
+/// A child that said READY and ended at once was taken for one that never was: its end was looked at
+/// first.
+#[test]
+fn what_a_child_says_before_it_ends_comes_before_its_end() {
+    if !installed("python3") {
+        println!("not tested: python3 is not installed");
+        return;
+    }
+    let command = ["last-words", "python3", "-c", SEND, "READY=1", "0"];
+    let status = Command::new(example("scenes")).args(command).status().unwrap();
+    assert!(status.success());
+}
+
 #[test]
 fn descriptors_that_come_along_are_closed() {
     if !installed("python3") {

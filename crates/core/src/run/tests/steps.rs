@@ -191,7 +191,8 @@ fn waiting_without_a_limit_is_announced_again_and_ever_more_seldom() {
     (endless.phases[0].deadline, endless.steps[0].deadline, endless.budget.window) = (None, None, None);
     let (mut rig, _) = Rig::begun(endless);
     let said = rig.wakes_until(5_000_000);
-    let at: Vec<u32> = said.iter().filter(|(_, said)| said.starts_with("announce 0")).map(|(at, _)| at / 1000).collect();
+    let at: Vec<u32> =
+        said.iter().filter(|(_, said)| said.starts_with("announce 0")).map(|(at, _)| at / 1000).collect();
     assert_eq!(at, [10, 60, 300, 900, 1_800, 3_600]);
     assert!(said.iter().all(|(_, said)| said.ends_with("of None")), "{said:?}");
 }
