@@ -268,6 +268,7 @@ impl<'a> Case<'a> {
             _ => (code.row().owner, self.over(code, name)),
         };
         if owner == Role::Database && !self.is_database() {
+            let what = what.strip_prefix(name).and_then(|what| what.strip_prefix(": ")).unwrap_or(&what);
             return format!("whoever runs {name}: {what}");
         }
         format!("{}: {what}", self.team(owner))
@@ -477,8 +478,9 @@ impl<'a> Case<'a> {
             (None, Some(step)) => &step.tries,
             (None, None) => return String::new(),
         };
-        if code == Code::NoAnswer
-            && let Some(lane) = self.lane().filter(|lane| lane.dials > 1)
+        // One try of a lane is a round of dials, as long as each comes out with the same.
+        if matches!(code.layer(), Layer::Tcp | Layer::Socket)
+            && let Some(lane) = self.lane().filter(|lane| lane.dials > tries.done.into())
         {
             return format!(", {}", counted(usize::try_from(lane.dials).unwrap_or(usize::MAX), "dial"));
         }

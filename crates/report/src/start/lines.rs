@@ -132,7 +132,9 @@ pub fn announcement(
     let phase = plan.steps.get(usize::from(step.0)).and_then(|step| plan.phases.get(usize::from(step.phase.0)));
     let phase = phase.map(|phase| phase.name.as_str()).filter(|phase| *phase != name);
     let place = phase.map_or(String::new(), |phase| format!(" in {phase}"));
-    let of = limit.map_or(String::new(), |limit| format!(" of {}", figures::limit(limit)));
+    // What the window leaves is no round figure.
+    let shown = |limit: Millis| if limit.0 % 100 == 0 { figures::limit(limit) } else { seconds(limit) };
+    let of = limit.map_or(String::new(), |limit| format!(" of {}", shown(limit)));
     let wait = format!("tminus: waiting for {name}{place}, {}{of}", seconds(elapsed));
     let held = holder.map_or(String::new(), |holder| format!("; held by {holder}"));
     let texts = match code {
