@@ -160,7 +160,8 @@ impl Supervised {
             Happening::Exited { child, status } => self.exited(child, status),
             Happening::OrphanReaped { pid, status } => self.reaped(pid, status),
             Happening::Notified(notify) => self.notified(notify),
-            Happening::Stopped { child, .. } if Some(child) == self.child => {
+            // Only with what stops a job: after STOP nobody tells us, only the child, to go on.
+            Happening::Stopped { child, signal } if Some(child) == self.child && signal != Signal::STOP => {
                 // Where that is refused the child simply stays stopped.
                 let _ = self.supervisor.suspend_with(child);
             }

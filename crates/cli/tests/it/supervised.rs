@@ -5,8 +5,10 @@
 //! docs/running.md; to write it anew: `UPDATE_DOCS=1 cargo nextest run -p tminus-cli table`.
 
 use crate::matrix::{self, Supervisor, World};
-use crate::process;
+use crate::process::{self, children, signal, until};
 use crate::room::{Room, binary, repository};
+use crate::start::Start;
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -173,4 +175,27 @@ fn page_holds(table: &str) {
     } else {
         assert_eq!(shown, table, "docs/running.md says something else: UPDATE_DOCS=1 writes it anew");
     }
+}
+
+/// It stopped itself too, and whoever continued it before it had done so continued it for nothing.
+#[test]
+fn a_program_that_was_sent_stop_does_not_stop_its_supervisor() {
+    let start = Start::new();
+    let mut running = start.begin(&["sh", "-c", "echo up >&2; exec sleep 1000"]);
+    running.until_said("up");
+    let (child, _) = children(running.pid())[0];
+    let before = switches(running.pid());
+    signal(child, Signal::STOP);
+    until("the program to stop", || children(running.pid()) == [(child, 'T')]).expect("a stopped program");
+    // It has been told of that, and has gone back to waiting.
+    until("the supervisor to have heard", || switches(running.pid()) > before).expect("word of the stop");
+    signal(child, Signal::KILL);
+    assert_eq!(running.end().code, 137);
+}
+
+/// How often a process has gone to sleep of its own will, or been stopped.
+fn switches(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("a count");
+    line.trim().parse().expect("a number")
 }
