@@ -112,6 +112,7 @@ const JUDGED: &[(&str, &str, Option<&str>)] = &[
     ("good.ndjson", "ready", None),
     ("not-found.ndjson", "failed", Some("command_not_found")),
     ("refused.ndjson", "failed", Some("db_connection_refused")),
+    ("restarted.ndjson", "ready", None),
     ("stopped.ndjson", "failed", Some("db_connection_refused")),
 ];
 
@@ -513,13 +514,14 @@ fn times_of_events_are_nanoseconds_of_one_clock() {
     }
 }
 
-/// Phases that have ended: their first and last event.
+/// Phases that have ended, in every life of the program: their first and last event.
 fn phases(events: &[Event]) -> Vec<(&Event, &Event)> {
-    let ended = |name: &str| {
-        events.iter().find(|event| matches!(&event.kind, EventKind::PhaseFinished { phase, .. } if phase == name))
+    let ended = |from: usize, name: &str| {
+        let is_end = |event: &&Event| matches!(&event.kind, EventKind::PhaseFinished { phase, .. } if phase == name);
+        events[from..].iter().find(is_end)
     };
-    let begun = events.iter().filter_map(|event| match &event.kind {
-        EventKind::PhaseStarted { phase } => Some((event, ended(phase)?)),
+    let begun = events.iter().enumerate().filter_map(|(at, event)| match &event.kind {
+        EventKind::PhaseStarted { phase } => Some((event, ended(at, phase)?)),
         _ => None,
     });
     begun.collect()
