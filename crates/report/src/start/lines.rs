@@ -133,7 +133,7 @@ pub fn announcement(
     let phase = phase.map(|phase| phase.name.as_str()).filter(|phase| *phase != name);
     let place = phase.map_or(String::new(), |phase| format!(" in {phase}"));
     // What the window leaves is no round figure.
-    let shown = |limit: Millis| if limit.0 % 100 == 0 { figures::limit(limit) } else { seconds(limit) };
+    let shown = |limit: Millis| if limit.0.is_multiple_of(100) { figures::limit(limit) } else { seconds(limit) };
     let of = limit.map_or(String::new(), |limit| format!(" of {}", shown(limit)));
     let wait = format!("tminus: waiting for {name}{place}, {}{of}", seconds(elapsed));
     let held = holder.map_or(String::new(), |holder| format!("; held by {holder}"));
