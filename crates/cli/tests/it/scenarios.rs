@@ -5,12 +5,13 @@
 //! seen, and how it came out.
 
 use crate::start::{Ended, Running, Start};
+use std::net::TcpListener;
 use tminus_core::event::EventKind;
 use tminus_core::run::EVERY_PHASE_PASSED;
 use tminus_core::target::{Environment, Target};
 use tminus_rehearse::lab::path::{FullBacklog, Relay};
 use tminus_rehearse::lab::postgres::{Holder, PASSWORD, Recovery};
-use tminus_rehearse::lab::{Postgres, Result};
+use tminus_rehearse::lab::{Port, Postgres, Result};
 use tminus_sim::drive;
 use tminus_sim::scenario::{Program, Scenario, all, outcomes, project};
 
@@ -87,12 +88,17 @@ fn agrees(scenario: &Scenario, url: &str, ended: &Ended) {
 #[test]
 fn refused_then_listening() -> Result<()> {
     let scenario = scenario("refused-then-listening");
-    let mut postgres = Postgres::options().prepare()?;
-    let url = plain(&postgres.url());
+    // A server that comes up may be met while it is starting up, which is another scenario: here it
+    // is up, and its port opens.
+    let postgres = Postgres::options().start()?;
+    let port = Port::reserve()?;
+    let own = postgres.address()?.to_string();
+    let url = plain(&postgres.url().replace(&own, &port.address().to_string()));
     let start = start(&scenario, &url);
     let mut running = begin(&scenario, &start);
     until_tried(&mut running, "refused");
-    postgres.start()?;
+    let listener = TcpListener::bind(port.address()).expect("the port is reserved for whoever binds beside");
+    let _relay = Relay::start(listener, postgres.address()?)?;
     agrees(&scenario, &url, &stopped_when_ready(running));
     Ok(())
 }

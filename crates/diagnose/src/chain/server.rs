@@ -30,7 +30,7 @@ fn said<'t>(row: &Row<'t>) -> Option<Said<'t>> {
     let spaced = |at: &usize| line[*at..].starts_with(":  ");
     let at = line.match_indices(':').map(|(at, _)| at).find(spaced)?;
     let text = &line[at + 3..];
-    let start = line[..at].rfind(|before: char| !before.is_ascii_uppercase()).map_or(0, |before| before + 1);
+    let start = line[..at].trim_end_matches(|c: char| c.is_ascii_uppercase()).len();
     let tag = &line[start..at];
     let known = FAILURES.contains(&tag) || NOTES.contains(&tag) || FOLLOWERS.contains(&tag);
     if !known || text.starts_with(' ') || text.is_empty() {

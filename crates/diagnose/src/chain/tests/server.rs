@@ -44,3 +44,12 @@ fn the_client_library_goes_on_behind_a_tab() {
     assert_eq!(ranges, [0..2, 3..6]);
     assert!(chain_of(text, &found[0]).root().whole.ends_with("accepting TCP/IP connections?"));
 }
+
+/// It was cut inside that letter.
+#[test]
+fn a_letter_of_several_bytes_before_the_colons_is_no_tag() {
+    for row in ["𝔞:  ¡", "ÄERROR:  ¡", "𝔬FATAL:  x"] {
+        assert!(blocks(&super::lines(row)).iter().all(|block| block.kind == Kind::Single), "{row}");
+        assert_eq!(parse(&[row]), None, "{row}");
+    }
+}
