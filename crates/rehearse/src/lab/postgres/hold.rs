@@ -9,6 +9,10 @@ use crate::lab::error::Result;
 /// The name under which the lab's connections appear in `pg_stat_activity`.
 const APPLICATION: &str = "lab holder";
 
+/// Refusals one after the other that mean that every slot is taken. Each lasts until the server's process
+/// for it has ended.
+const REFUSED_IN_A_ROW: u32 = 5;
+
 /// As whom connections are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
@@ -69,13 +73,19 @@ impl Postgres {
     /// Any other answer of the server than 53300.
     pub fn fill(&self, holder: Holder) -> Result<Held> {
         let mut sessions = Vec::new();
-        loop {
+        let mut refused = 0;
+        // Whoever has just left still has its slot while its process ends.
+        while refused < REFUSED_IN_A_ROW {
             match self.session(holder.role(), APPLICATION) {
-                Ok(session) => sessions.push(session),
-                Err(refusal) if refusal.code() == Some("53300") => return Ok(Held { sessions }),
+                Ok(session) => {
+                    sessions.push(session);
+                    refused = 0;
+                }
+                Err(refusal) if refusal.code() == Some("53300") => refused += 1,
                 Err(refusal) => return Err(answer("a connection to hold", &refusal)),
             }
         }
+        Ok(Held { sessions })
     }
 
     /// Holds the session-level advisory lock `key` of the program's database.
