@@ -109,7 +109,10 @@ async fn a_proxy_that_accepts_and_closes_never_greeted() {
         ] {
             let way = AcceptThen::tcp(script).unwrap();
             let seen = ask(&format!("{scheme}{}", way.address().unwrap())).await;
-            failed(&seen, Code::ClosedBeforeGreeting);
+            // A reset can come before the dial has looked whether it is connected.
+            if end != End::Reset || seen.code() != Some(Code::ConnectReset) {
+                failed(&seen, Code::ClosedBeforeGreeting);
+            }
         }
     }
     let way = AcceptThen::tcp(Script::at_once(End::Silence)).unwrap();
